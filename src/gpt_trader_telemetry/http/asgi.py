@@ -1,0 +1,116 @@
+"""ASGI 3 around the pure app: fast routes in the event loop, the others in threads with a time limit."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from email.utils import formatdate
+from typing import Any
+
+from gpt_trader_telemetry.http.app import App, Request, Response
+from gpt_trader_telemetry.http.limits import Limits
+from gpt_trader_telemetry.http.workers import Workers
+
+__all__ = ["AsgiApp"]
+
+_Message = MutableMapping[str, Any]
+
+
+class AsgiApp:
+    """Runs an App as ASGI 3; each slow route has its own threads, so one that hangs holds up no other."""
+
+    def __init__(self, app: App, *, limits: Limits, name: str) -> None:
+        self._app = app
+        self._limit = limits.answer_seconds
+        # Half of the connections, however many routes there are: the guard relies on finding one at the cap
+        # that does not wait for us.
+        self._room = max(1, limits.connections // 2)
+        self._waiting = 0
+        self._workers = {
+            path: Workers(f"{name}{path}", threads=limits.threads_per_route, queued=limits.queued_per_route)
+            for path in app.slow_paths
+        }
+
+    async def __call__(
+        self,
+        scope: _Message,
+        receive: Callable[[], Awaitable[_Message]],  # noqa: ARG002
+        send: Callable[[_Message], Awaitable[None]],
+    ) -> None:
+        """Answer one request. Its body is never asked for: no route takes one."""
+        if scope["type"] != "http":
+            return
+        request = _request(scope)
+        response = await self._answer(request)
+        headers = [(name.encode(), value.encode("latin-1")) for name, value in response.headers.items()]
+        headers.append((b"date", formatdate(usegmt=True).encode()))
+        if _announces_body(request):
+            # The rest of a body would have to be read and thrown away before the next request.
+            headers.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": response.body})
+
+    def close(self) -> None:
+        """Let the worker threads end."""
+        for workers in self._workers.values():
+            workers.close()
+
+    async def _answer(self, request: Request) -> Response:
+        if self._app.is_fast(request):
+            return self._app(request)
+        job = _Job(self._app, request)
+        if self._waiting >= self._room or not self._workers[request.path].submit(job):
+            return self._app.unavailable(request, "Too many requests are waiting; try again later")
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self._limit):
+                response = await job.answer
+        except TimeoutError:
+            self._app.report(TimeoutError(f"{request.path} took longer than {self._limit:g} s"))
+            return self._app.unavailable(request, f"No answer within {self._limit:g} s")
+        finally:
+            self._waiting -= 1
+        return response or self._app.failed(request)
+
+
+class _Job:
+    """One request on its way through a worker thread, and the future that its answer comes back in."""
+
+    def __init__(self, app: App, request: Request) -> None:
+        self._app = app
+        self._request = request
+        self._loop = asyncio.get_running_loop()
+        self.answer: asyncio.Future[Response | None] = self._loop.create_future()
+
+    def __call__(self) -> None:
+        if self.answer.done():  # nobody waits any more
+            return
+        response = None
+        try:
+            response = self._app(self._request)
+        except BaseException as error:
+            self._app.report(error)
+        with suppress(RuntimeError):  # the listener has been stopped in the meantime
+            self._loop.call_soon_threadsafe(self._deliver, response)
+
+    def _deliver(self, response: Response | None) -> None:
+        if not self.answer.done():
+            self.answer.set_result(response)
+
+
+def _request(scope: _Message) -> Request:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return Request(scope["method"], _path(scope["path"]), scope["query_string"].decode("latin-1"), headers)
+
+
+def _path(target: str) -> str:
+    # A server must take the absolute form too, although only proxies are sent it.
+    if target.startswith(("http://", "https://")):
+        return "/" + target.partition("://")[2].partition("/")[2]
+    return target
+
+
+def _announces_body(request: Request) -> bool:
+    return "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"

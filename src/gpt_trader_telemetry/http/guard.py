@@ -1,0 +1,253 @@
+"""Keeps hostile and broken clients from taking more of the listener than their share.
+
+The rule at the cap: a connection that waits for its client (an unfinished head, an unread answer, nothing
+asked) gives way to a newcomer, the oldest first; one that waits for us does not. Since few requests can wait
+for us at a time, a probe gets through however many connections are held open against it.
+"""
+
+import asyncio
+import enum
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import h11
+from uvicorn import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+from gpt_trader_telemetry.http.limits import Counts, Limits
+
+__all__ = ["ConnectionGuard", "GuardedProtocol", "Seat"]
+
+
+class _Silent(logging.Logger):
+    """A logger outside of logging's tree: uvicorn's own belongs to the uvicorn that the bot may run."""
+
+    def __init__(self) -> None:
+        super().__init__("silent", logging.CRITICAL + 1)
+        self.disabled = True
+
+
+_SILENT = _Silent()
+
+
+class Phase(enum.Enum):
+    """What a connection is waiting for."""
+
+    HEAD = enum.auto()
+    ANSWER = enum.auto()
+    NEXT = enum.auto()
+
+
+class Seat:
+    """One accepted connection: what it waits for, since when, and how long it may."""
+
+    __slots__ = ("deadline", "phase", "protocol", "since", "sock", "transport")
+
+    def __init__(self, sock: socket.socket, since: float, deadline: float) -> None:
+        self.sock = sock
+        self.since = since
+        self.deadline = deadline
+        self.phase = Phase.HEAD
+        self.transport: asyncio.Transport | None = None
+        self.protocol: GuardedProtocol | None = None
+
+    @property
+    def waits_for_client(self) -> bool:
+        """Whether it is the client's turn: also when it does not read what we have written."""
+        if self.phase is not Phase.ANSWER:
+            return True
+        return self.protocol is not None and self.protocol.flow.write_paused
+
+    def abort(self) -> None:
+        """Cut the connection off without a word."""
+        if self.transport is not None:
+            self.transport.abort()
+            return
+        # During a TLS handshake asyncio keeps the transport to itself; it sees the end of the stream instead.
+        with suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+
+    def finish(self) -> None:
+        """Close the connection once the answer under way, if any, has been taken."""
+        try:
+            if self.protocol is None:
+                self.abort()
+            else:
+                self.protocol.shutdown()
+        except Exception:
+            self.abort()
+
+
+class ConnectionGuard:
+    """Who is connected, and who must go. Everything here runs on the listener's own thread."""
+
+    def __init__(self, limits: Limits, loop: asyncio.AbstractEventLoop) -> None:
+        self.counts = Counts()
+        self.on_empty: Callable[[], None] | None = None
+        self._limits = limits
+        self._loop = loop
+        self._seated: dict[Seat, None] = {}
+        # Cut off, yet not closed before the event loop's next rounds; these do not count against the cap.
+        self._leaving: dict[Seat, None] = {}
+        self._sweep_every = min(0.5, max(0.02, limits.head_seconds / 10))
+        self._sweeping = False
+
+    @property
+    def seats(self) -> list[Seat]:
+        """Every connection whose descriptor is still open."""
+        return [*self._seated, *self._leaving]
+
+    def admit(self, sock: socket.socket) -> Seat | None:
+        """Give a new connection its seat, or None if it is to be closed."""
+        if len(self._seated) >= self._limits.connections:
+            oldest = min(self._evictable(), key=lambda seat: seat.since, default=None)
+            if oldest is None:
+                self.counts.refused += 1
+                return None
+            self.counts.evicted += 1
+            self._drop(oldest)
+        now = self._loop.time()
+        seat = Seat(sock, now, now + self._limits.head_seconds)
+        self._seated[seat] = None
+        self.counts.accepted += 1
+        self._keep_sweeping()
+        return seat
+
+    def release(self, seat: Seat) -> None:
+        """Forget a connection that is closed."""
+        self._seated.pop(seat, None)
+        self._leaving.pop(seat, None)
+        if self.on_empty is not None and not self._seated and not self._leaving:
+            self.on_empty()
+
+    def connected(self, seat: Seat, protocol: "GuardedProtocol", transport: asyncio.Transport) -> None:
+        """Take note that HTTP begins on this connection (after the handshake, where TLS is spoken)."""
+        seat.protocol, seat.transport = protocol, transport
+        if not self.is_seated(seat):  # cut off during its handshake
+            transport.abort()
+
+    def head_begins(self, seat: Seat) -> None:
+        """Take note of a byte from the client: the first one after an answer starts the next request."""
+        if seat.phase is Phase.NEXT:
+            seat.phase = Phase.HEAD
+            seat.since = self._loop.time()
+            seat.deadline = seat.since + self._limits.head_seconds
+
+    def head_complete(self, seat: Seat) -> None:
+        """Take note of a request: from here on the client waits for us."""
+        self.head_begins(seat)
+        seat.phase = Phase.ANSWER
+        seat.deadline = seat.since + self._limits.request_seconds
+
+    def answered(self, seat: Seat) -> None:
+        """Take note that the answer is written. The deadline stays: the client has yet to take it."""
+        seat.phase = Phase.NEXT
+
+    def is_seated(self, seat: Seat) -> bool:
+        """Whether a connection is there by right, not only until the event loop gets to closing it."""
+        return seat in self._seated
+
+    def abort_all(self) -> None:
+        """Cut off every connection."""
+        for seat in list(self._seated):
+            self._drop(seat)
+
+    def _evictable(self) -> Iterator[Seat]:
+        return (seat for seat in self._seated if seat.waits_for_client)
+
+    def _drop(self, seat: Seat) -> None:
+        self._seated.pop(seat, None)
+        self._leaving[seat] = None
+        seat.abort()
+
+    def _keep_sweeping(self) -> None:
+        # No timer runs while nobody is connected: an idle listener costs the bot nothing.
+        if self._seated and not self._sweeping:
+            self._sweeping = True
+            self._loop.call_later(self._sweep_every, self._sweep)
+
+    def _sweep(self) -> None:
+        self._sweeping = False
+        now = self._loop.time()
+        for seat in [seat for seat in self._seated if seat.deadline <= now]:
+            self.counts.timed_out += 1
+            self._drop(seat)
+        self._keep_sweeping()
+
+
+class GuardedProtocol(H11Protocol):
+    """uvicorn's HTTP/1.1 protocol that tells the guard how far each request is."""
+
+    def __init__(
+        self,
+        config: Config,
+        state: ServerState,
+        loop: asyncio.AbstractEventLoop,
+        guard: ConnectionGuard,
+        seat: Seat,
+    ) -> None:
+        super().__init__(config=config, server_state=state, app_state={}, _loop=loop)
+        self.logger = _SILENT
+        self.access_log = False
+        self._guard = guard
+        self._seat = seat
+        self._slice = config.h11_max_incomplete_event_size or 16 * 1024
+        self._ended = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin, unless the client has gone already."""
+        try:
+            super().connection_made(transport)
+        except OSError:
+            transport.abort()
+        self._guard.connected(self._seat, self, transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End, and give the seat back whatever happens."""
+        try:
+            super().connection_lost(exc)
+        finally:
+            self._guard.release(self._seat)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed h11 in slices: it looks at a head's size only between two of them."""
+        self._guard.head_begins(self._seat)
+        try:
+            for start in range(0, len(data), self._slice):
+                super().data_received(data[start : start + self._slice])
+                if self.transport.is_closing():
+                    return
+        except Exception:
+            self._guard.counts.malformed += 1
+            self.transport.abort()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Note that the client has said all it will; it may still want its answer (true keeps it open)."""
+        self._ended = True
+        # Over TLS there is no such thing as half a connection.
+        return self._seat.phase is Phase.ANSWER and self.scheme == "http"
+
+    def handle_events(self) -> None:
+        """Look for requests in what has come."""
+        before = self.cycle
+        super().handle_events()
+        if self.cycle is not before:
+            self._guard.head_complete(self._seat)
+
+    def on_response_complete(self) -> None:
+        """Go on to the next request; it may have arrived already."""
+        self._guard.answered(self._seat)
+        super().on_response_complete()
+        if self._ended and self._seat.phase is Phase.NEXT:
+            self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP."""
+        self._guard.counts.malformed += 1
+        try:
+            super().send_400_response(msg)
+        except h11.LocalProtocolError:  # an answer is under way already
+            self.transport.abort()

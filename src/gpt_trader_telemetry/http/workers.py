@@ -1,0 +1,68 @@
+"""A few daemon threads with a short queue.
+
+The executors of the standard library are no choice here: the interpreter joins their threads at exit, so that
+one hung callback would keep the bot from ending.
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+
+__all__ = ["Workers"]
+
+
+class Workers:
+    """At most ``threads`` daemon threads, started when needed, and ``queued`` jobs that wait for them.
+
+    A job is called with no argument and must not raise.
+    """
+
+    def __init__(self, name: str, *, threads: int, queued: int) -> None:
+        self._name = name
+        self._threads = threads
+        self._room = threads + queued
+        self._lock = threading.Lock()
+        self._started = 0
+        self._unfinished = 0
+        self._closed = False
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+
+    def submit(self, job: Callable[[], None]) -> bool:
+        """Take a job; false, at once, if there is no room for it."""
+        with self._lock:
+            if self._closed or self._unfinished >= self._room:
+                return False
+            if self._started <= self._unfinished and self._started < self._threads:
+                self._start_thread()
+            if not self._started:
+                return False
+            self._unfinished += 1
+        self._jobs.put(job)
+        return True
+
+    def close(self) -> None:
+        """Let the threads end: the idle ones now, a hung one when its job returns. Waits for none of them."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            started = self._started
+        for _ in range(started):
+            self._jobs.put(None)
+
+    def _start_thread(self) -> None:
+        thread = threading.Thread(target=self._work, name=f"{self._name}-{self._started + 1}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # no thread to be had: those that run go on alone
+            return
+        self._started += 1
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            try:
+                job()
+            finally:
+                del job  # nothing of a finished request is kept alive by an idle thread
+                with self._lock:
+                    self._unfinished -= 1

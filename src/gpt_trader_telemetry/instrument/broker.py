@@ -1,0 +1,132 @@
+"""Calls to the broker: how long they took and what became of them."""
+
+from collections.abc import Hashable, Mapping
+from typing import Any, Final
+
+from gpt_trader_telemetry.catalog import BROKER_CALL_LATENCY
+from gpt_trader_telemetry.errors import UsageError
+from gpt_trader_telemetry.instrument.instrument import Instrument, is_name
+from gpt_trader_telemetry.instrument.orders import OrderSubmission
+from gpt_trader_telemetry.instrument.site import Scope, Site, open_scopes
+from gpt_trader_telemetry.instrument.verdicts import Classify, check_classifier, judged
+from gpt_trader_telemetry.reasons import Failed, Rejected, normal_reason, reason_of
+from gpt_trader_telemetry.recording.current import DEFAULT, Slot
+from gpt_trader_telemetry.recording.recorder import LabelSet, Recorder
+
+SUBMIT: Final = "submit"
+
+
+class BrokerCall(Scope):
+    """One call to the broker, as ``with broker_call(...) as call`` gives it."""
+
+    __slots__ = ("_reason",)
+
+    site: "BrokerCallSite"
+
+    def __init__(self, site: "BrokerCallSite") -> None:
+        super().__init__(site)
+        self._reason: str | None = None
+
+    def fail(self, reason: str = "error") -> None:
+        """Say that the call failed though it raises nothing; ``reason`` is one of the closed set."""
+        self._reason = normal_reason(reason)
+
+    def record(self, error: BaseException | None, seconds: float) -> None:
+        """Record the call; what was said comes before an exception, and that before the value."""
+        reason = self._reason
+        if reason is None:
+            reason = reason_of(error) if error is not None else self.site.reason_of_value(self.value)
+        if reason is None:
+            self.site.succeeded(seconds)
+        else:
+            self.site.failed(reason, seconds)
+
+
+class BrokerCallSite(Site):
+    """A place that calls the broker."""
+
+    __slots__ = ("_classify", "_operation", "judges_runs")
+
+    def __init__(self, operation: str, classify: Classify | None) -> None:
+        super().__init__()
+        self._operation = operation
+        self._classify = classify
+        self.judges_runs = classify is not None
+
+    def key(self) -> Hashable:
+        """Tell places of ``with`` statements apart."""
+        return (BrokerCallSite, self._operation)
+
+    def bind(self, recorder: Recorder) -> None:
+        """Bind the series of a call that went well; others appear when they are first needed."""
+        observe = recorder.events((BROKER_CALL_LATENCY, self._labels("success", "none")))
+        if self._operation != SUBMIT:
+            self.succeeded = observe
+            return
+
+        def submitted(seconds: float) -> None:
+            observe(seconds)
+            _note_submit()
+
+        self.succeeded = submitted
+
+    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> BrokerCall:
+        """Begin a call."""
+        return BrokerCall(self)
+
+    def record_error(self, error: BaseException, seconds: float) -> None:
+        """Record a call that raised."""
+        self.failed(reason_of(error), seconds)
+
+    def failed(self, reason: str, seconds: float) -> None:
+        """Record a call that failed."""
+        if self._operation == SUBMIT:
+            _note_submit()
+        if self.recorder is not None:
+            labels = self._labels("failure", "error" if reason == "none" else reason)
+            self.recorder.events((BROKER_CALL_LATENCY, labels))(seconds)
+
+    def reason_of_value(self, value: Any) -> str | None:
+        """Judge a returned value: None, or why the call failed."""
+        verdict = judged(self, self._classify, value)
+        if verdict is None:
+            return None
+        return normal_reason(verdict.reason if isinstance(verdict, Rejected | Failed) else verdict)
+
+    def _labels(self, outcome: str, reason: str) -> LabelSet:
+        return (("operation", self._operation), ("outcome", outcome), ("reason", reason))
+
+
+def _note_submit() -> None:
+    """Tell the order that this call belongs to that the broker was asked."""
+    scope = open_scopes()
+    while scope is not None and not isinstance(scope, OrderSubmission):
+        scope = scope.outer
+    if scope is not None:
+        scope.submits += 1
+
+
+def broker_call(operation: str, *, classify: Classify | None = None, slot: Slot = DEFAULT) -> Instrument[BrokerCall]:
+    """Measure calls to the broker in ``gpt_trader_broker_call_latency_seconds``.
+
+    Args:
+        operation: ``submit``, ``cancel``, ``preview`` or a name of your own: a short, fixed text.
+        classify: judges the returned value, for brokers that answer "no" without raising.
+        slot: where the recorder is found; the process default unless given.
+
+    Raises:
+        UsageError: an operation that is no text.
+
+    >>> @broker_call("cancel")
+    ... def cancel(order_id):
+    ...     return "ok"
+    >>> cancel("1")
+    'ok'
+    >>> with broker_call("preview") as call:
+    ...     call.fail("invalid_size")
+    """
+    if not is_name(operation):
+        raise UsageError(f'broker_call needs the name of the operation, such as "submit", not {operation!r}')
+    check_classifier(classify)
+    spelled = BROKER_CALL_LATENCY.labels[0].spell(operation)
+    return Instrument(lambda _function: BrokerCallSite(spelled, classify), slot)

@@ -1,0 +1,160 @@
+"""Risk guards: a guard that raises has tripped."""
+
+import asyncio
+import concurrent.futures
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gpt_trader_telemetry.catalog import GUARD_CHECKS, GUARD_TRIPS
+from gpt_trader_telemetry.errors import UsageError
+from gpt_trader_telemetry.instrument.instrument import Instrument, is_name
+from gpt_trader_telemetry.instrument.orders import OrderSubmission
+from gpt_trader_telemetry.instrument.site import Scope, Site, open_scopes
+from gpt_trader_telemetry.instrument.verdicts import Classify, check_classifier, judged
+from gpt_trader_telemetry.recording.current import DEFAULT, Slot
+from gpt_trader_telemetry.recording.recorder import LabelSet, Recorder
+
+_CATEGORY: Final = GUARD_TRIPS.labels[1]
+_RECOVERABLE: Final = GUARD_TRIPS.labels[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Tripped:
+    """What a classifier returns for a value that means that the guard tripped."""
+
+    category: str = "generic"
+    recoverable: bool = False
+
+
+class GuardRun(Scope):
+    """One run of a guard, as ``with guard(...) as run`` gives it."""
+
+    __slots__ = ("_said",)
+
+    site: "GuardSite"
+
+    def __init__(self, site: "GuardSite") -> None:
+        super().__init__(site)
+        self._said: Tripped | None = None
+
+    def trip(self, category: str = "generic", *, recoverable: bool = False) -> None:
+        """Say that the guard tripped though it raises nothing."""
+        self._said = Tripped(category, recoverable)
+
+    def record(self, error: BaseException | None, seconds: float) -> None:
+        """Record the run; what was said comes before an exception, and that before the value."""
+        tripped = self._said
+        if tripped is None and error is not None:
+            self.site.record_error(error, seconds)
+            return
+        tripped = tripped or self.site.trip_of_value(self.value)
+        if tripped is None:
+            self.site.succeeded(seconds)
+        else:
+            self.site.count_trip(tripped)
+
+
+class GuardSite(Site):
+    """A place that guards against a risk."""
+
+    __slots__ = ("_classify", "_name", "judges_runs")
+
+    def __init__(self, name: str, classify: Classify | None) -> None:
+        super().__init__()
+        self._name = name
+        self._classify = classify
+        self.judges_runs = classify is not None
+
+    def key(self) -> Hashable:
+        """Tell places of ``with`` statements apart."""
+        return (GuardSite, self._name)
+
+    def bind(self, recorder: Recorder) -> None:
+        """Show every check and trip that may come at zero."""
+        self.succeeded = recorder.events((GUARD_CHECKS, self._checked("success")))
+        recorder.zero(GUARD_CHECKS, [self._checked("success"), self._checked("failure")])
+        recorder.zero(
+            GUARD_TRIPS,
+            [self._tripped(category, able) for category in _CATEGORY.values for able in _RECOVERABLE.values],
+        )
+
+    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> GuardRun:
+        """Begin a run."""
+        return GuardRun(self)
+
+    def record_error(self, error: BaseException, seconds: float) -> None:  # noqa: ARG002 - guards are not timed
+        """Count a guard that raised: a trip, unless it was cancelled."""
+        if _is_cancellation(error):
+            self._count_failure()
+            return
+        recoverable = _attribute(error, "recoverable")
+        self.count_trip(Tripped(_attribute(error, "category"), recoverable))
+        scope = open_scopes()
+        while scope is not None and not isinstance(scope, OrderSubmission):
+            scope = scope.outer
+        if scope is not None:
+            scope.tripped = error
+
+    def count_trip(self, tripped: Tripped) -> None:
+        """Count a trip and the run that it ended."""
+        self._count_failure()
+        if self.recorder is not None:
+            labels = self._tripped(_CATEGORY.spell(tripped.category), _RECOVERABLE.spell(tripped.recoverable))
+            self.recorder.events((GUARD_TRIPS, labels))(1)
+
+    def trip_of_value(self, value: Any) -> Tripped | None:
+        """Judge a returned value: None, a category or ``Tripped(category, recoverable)``."""
+        verdict = judged(self, self._classify, value)
+        return verdict if verdict is None or isinstance(verdict, Tripped) else Tripped(verdict)
+
+    def _count_failure(self) -> None:
+        if self.recorder is not None:
+            self.recorder.events((GUARD_CHECKS, self._checked("failure")))(1)
+
+    def _checked(self, result: str) -> LabelSet:
+        return (("guard", self._name), ("result", result))
+
+    def _tripped(self, category: str, recoverable: str) -> LabelSet:
+        return (("guard", self._name), ("category", category), ("recoverable", recoverable))
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    cancelled = asyncio.CancelledError | concurrent.futures.CancelledError
+    return not isinstance(error, Exception) or isinstance(error, cancelled)
+
+
+def _attribute(error: BaseException, name: str) -> Any:
+    """Read an attribute of the bot's own exception, whatever reading it does."""
+    try:
+        return getattr(error, name, None)
+    except Exception:  # a property that raises says nothing
+        return None
+
+
+def guard(name: str, *, classify: Classify | None = None, slot: Slot = DEFAULT) -> Instrument[GuardRun]:
+    """Count the runs and trips of a risk guard.
+
+    Any exception is a trip; its ``category`` (limit, action, computation, data, telemetry, generic) and
+    ``recoverable`` become labels where they are of these.
+
+    Args:
+        name: the guard's name: a short, fixed text.
+        classify: judges the returned value, for guards that do not raise: None if the guard passed, else a
+            category or ``Tripped(category, recoverable)``.
+        slot: where the recorder is found; the process default unless given.
+
+    Raises:
+        UsageError: a name that is no text.
+
+    >>> @guard("daily_loss")
+    ... def check_daily_loss(loss):
+    ...     if loss > 500:
+    ...         raise ValueError("daily loss limit")
+    >>> check_daily_loss(100)
+    """
+    if not is_name(name):
+        raise UsageError(f'guard needs the name of the guard, such as "daily_loss", not {name!r}')
+    check_classifier(classify)
+    spelled = GUARD_TRIPS.labels[0].spell(name)
+    return Instrument(lambda _function: GuardSite(spelled, classify), slot)

@@ -1,0 +1,76 @@
+"""A decorator and a context manager in one, for the process default or for one Telemetry."""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Final, Generic, TypeVar, cast
+
+from gpt_trader_telemetry.instrument.site import Scope, Site, open_scopes
+from gpt_trader_telemetry.instrument.wrap import wrap
+from gpt_trader_telemetry.recording.current import DEFAULT, Slot
+
+F = TypeVar("F", bound=Callable[..., Any])
+ScopeT = TypeVar("ScopeT", bound=Scope)
+
+_MAX_KEPT_SITES: Final = 2000
+
+MakeSite = Callable[[Callable[..., Any] | None], Site]
+"""Makes the site of a bare function, or of a ``with`` statement where there is none."""
+
+
+def is_name(value: object) -> bool:
+    """Tell whether ``value`` is a text that names something."""
+    return isinstance(value, str) and bool(value.strip())
+
+
+class Instrument(Generic[ScopeT]):
+    """What ``broker_call("submit")`` and its like return: decorate with it, or enter it.
+
+    One object may be entered many times, also at once from several threads and tasks.
+    """
+
+    __slots__ = ("_last", "_make_site", "_slot")
+
+    def __init__(self, make_site: MakeSite, slot: Slot = DEFAULT) -> None:
+        self._make_site = make_site
+        self._slot = slot
+        self._last: Scope | None = None
+
+    def __call__(self, function: F) -> F:
+        """Return ``function``, recording."""
+        return wrap(function, self._decorating_site)
+
+    def __enter__(self) -> ScopeT:
+        scope = self._entering_site().open((), {})
+        scope.owner = self
+        self._last = scope
+        return cast("ScopeT", scope.__enter__())
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        scope = open_scopes()
+        while scope is not None and scope.owner is not self:
+            scope = scope.outer
+        # Entered in another context than this one (an exit stack closed by another task): the last one it is.
+        scope = scope or self._last
+        if scope is not None:
+            scope.finish(error)
+
+    def _decorating_site(self, function: Callable[..., Any]) -> Site:
+        site = self._make_site(function)
+        self._slot.subscribe(site)
+        return site
+
+    def _entering_site(self) -> Site:
+        """Return the site for a ``with`` statement, kept by the recorder from the last time if it can be."""
+        recorder = self._slot.recorder
+        site = self._make_site(None)
+        if recorder is None:
+            return site
+        kept = recorder.sites.get(site.key())
+        if kept is not None:
+            return cast("Site", kept)
+        site.attach(recorder)
+        if len(recorder.sites) < _MAX_KEPT_SITES:
+            recorder.sites[site.key()] = site
+        return site

@@ -1,0 +1,259 @@
+"""Order submissions: one measurement for each logical order, whatever it took to send it."""
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, Final
+
+from gpt_trader_telemetry.catalog import (
+    ORDER_MISSING_DECISION_ID,
+    ORDER_SUBMISSION,
+    ORDER_SUBMISSION_LATENCY,
+    TRADES_BLOCKED,
+)
+from gpt_trader_telemetry.errors import UsageError
+from gpt_trader_telemetry.instrument.arguments import ReadArgument, argument_reader
+from gpt_trader_telemetry.instrument.instrument import Instrument
+from gpt_trader_telemetry.instrument.site import NOTHING, Scope, Site
+from gpt_trader_telemetry.instrument.verdicts import Classify, check_classifier, judged
+from gpt_trader_telemetry.reasons import (
+    FAILED_REASONS,
+    REJECTED_REASONS,
+    Disposition,
+    Failed,
+    Rejected,
+    disposition_of,
+    normal_reason,
+    reason_of,
+)
+from gpt_trader_telemetry.recording.current import DEFAULT, Slot
+from gpt_trader_telemetry.recording.recorder import LabelSet, Observe, Recorder
+
+_SIDE: Final = ORDER_SUBMISSION.labels[2]
+_SPELLED_SIDES: Final[dict[Any, str]] = {side: side for side in _SIDE.values} | {"BUY": "buy", "SELL": "sell"}
+_POSSIBLE: Final = (
+    ("success", "none"),
+    *(("rejected", reason) for reason in REJECTED_REASONS),
+    *(("failed", reason) for reason in FAILED_REASONS),
+)
+"""Results and reasons that go together; others are recorded too where a caller says so."""
+
+
+class OrderSubmission(Scope):
+    """One order on its way to the broker, as ``with order_submission(...) as order`` gives it."""
+
+    __slots__ = ("_decision_missing", "_said", "_side", "submits", "tripped")
+
+    site: "OrderSite"
+
+    def __init__(self, site: "OrderSite", side: str, *, decision_missing: bool) -> None:
+        super().__init__(site)
+        self._side = side
+        self._decision_missing = decision_missing
+        self._said: tuple[str, str] | None = None
+        self.submits = 0
+        """Submit calls made to the broker for this order; beyond the first they are retries."""
+        self.tripped: BaseException | None = None
+        """What the last guard raised that tripped while this order was on its way."""
+
+    def reject(self, reason: str = "broker_rejected") -> None:
+        """Say that the broker refused this order; ``reason`` is one of the closed set."""
+        self._said = ("rejected", _failing(normal_reason(reason)))
+
+    def fail(self, reason: str = "error") -> None:
+        """Say that the order got no answer, or one that is not about it."""
+        self._said = ("failed", _failing(normal_reason(reason)))
+
+    def block(self) -> None:
+        """Say that the order was refused on our side: a blocked trade, not a submission."""
+        self._said = (Disposition.BLOCKED.value, "guard")
+
+    def record(self, error: BaseException | None, seconds: float) -> None:
+        """Record the order; what was said comes before an exception, and that before the value."""
+        result, reason = self._said or self._judge(error)
+        self.site.count(result, reason, self._side, seconds)
+        if self._decision_missing and result != Disposition.BLOCKED.value:
+            self.site.count_missing_decision()
+
+    def _judge(self, error: BaseException | None) -> tuple[str, str]:
+        if error is not None:
+            return self._result_of("guard" if error is self.tripped else reason_of(error))
+        verdict = self.site.verdict_on(self.value)
+        if verdict is None:
+            return "success", "none"
+        if isinstance(verdict, Rejected | Failed):
+            result = "rejected" if isinstance(verdict, Rejected) else "failed"
+            return result, _failing(normal_reason(verdict.reason))
+        return self._result_of(_failing(normal_reason(verdict)))
+
+    def _result_of(self, reason: str) -> tuple[str, str]:
+        disposition = disposition_of(reason)
+        # Once the broker was asked, a refusal of ours is a submission that failed.
+        if disposition is Disposition.BLOCKED and self.submits:
+            disposition = Disposition.FAILED
+        return disposition.value, reason
+
+
+class OrderSite(Site):
+    """A place that submits orders."""
+
+    __slots__ = ("_classify", "_decision_id", "_key", "_side", "_succeeded")
+
+    judges_runs = True
+
+    def __init__(
+        self, side: ReadArgument, decision_id: ReadArgument | None, classify: Classify | None, key: Hashable
+    ) -> None:
+        super().__init__()
+        self._side = side
+        self._decision_id = decision_id
+        self._classify = classify
+        self._key = key
+        self._succeeded: dict[str, Observe] = {}
+
+    def key(self) -> Hashable:
+        """Tell places of ``with`` statements apart."""
+        return self._key
+
+    def bind(self, recorder: Recorder) -> None:
+        """Show every submission that may come at zero."""
+        recorder.zero(
+            ORDER_SUBMISSION, [_labels(result, reason, side) for side in _SIDE.values for result, reason in _POSSIBLE]
+        )
+        self._succeeded = {side: _observer(recorder, "success", "none", side) for side in _SIDE.values}
+
+    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> OrderSubmission:
+        """Begin an order with these arguments; they are read now, since the call may change them."""
+        if self.recorder is None:
+            return OrderSubmission(self, "unknown", decision_missing=False)
+        side, missing = "unknown", False
+        try:
+            side = _spell(self._side(args, kwargs))
+            missing = self._decision_id is not None and _is_empty(self._decision_id(args, kwargs))
+        except Exception as fault:
+            self.recorder.faults.note("instrument", "an order's side or decision id could not be read", fault)
+        return OrderSubmission(self, side, decision_missing=missing)
+
+    def verdict_on(self, value: Any) -> Any:
+        """Judge a returned value."""
+        return judged(self, self._classify, value)
+
+    def count(self, result: str, reason: str, side: str, seconds: float) -> None:
+        """Count an order that ended so."""
+        if result == "success":
+            self._succeeded[side](seconds)
+        elif self.recorder is not None and result == Disposition.BLOCKED.value:
+            self.recorder.events((TRADES_BLOCKED, ()))(1)
+        elif self.recorder is not None:
+            _observer(self.recorder, result, reason, side)(seconds)
+
+    def count_missing_decision(self) -> None:
+        """Count an order that was sent without the decision id it should have."""
+        if self.recorder is not None:
+            self.recorder.events((ORDER_MISSING_DECISION_ID, ()))(1)
+
+
+def order_submission(
+    side: object = None,
+    *,
+    side_of: Callable[..., object] | None = None,
+    decision_id: object = NOTHING,
+    classify: Classify | None = None,
+    slot: Slot = DEFAULT,
+) -> Instrument[OrderSubmission]:
+    """Count orders in ``gpt_trader_order_submission_total`` and time them.
+
+    Args:
+        side: decorating, the name of the parameter that holds the side, else ``"buy"`` or ``"sell"`` itself;
+            left out, the parameter ``side``. In a ``with`` statement, the side.
+        side_of: decorating, called with the arguments, returns the side.
+        decision_id: decorating, the name of the parameter that holds the decision id; in a ``with`` statement,
+            the id. Where it is given and empty, ``gpt_trader_order_missing_decision_id_total`` counts.
+        classify: judges the returned value, for brokers that answer "no" without raising.
+        slot: where the recorder is found; the process default unless given.
+
+    Raises:
+        UsageError: when decorating, if the side or decision id cannot be found this way.
+
+    >>> @order_submission(side="side")
+    ... def submit(symbol, side, quantity):
+    ...     return "accepted"
+    >>> submit("BTC-USD", "buy", 1)
+    'accepted'
+    >>> with order_submission(side="sell") as order:
+    ...     order.reject("insufficient_funds")
+    """
+    check_classifier(classify)
+    if side_of is not None and (side is not None or not callable(side_of)):
+        raise UsageError("side_of must be callable and stands instead of side")
+
+    def make_site(function: Callable[..., Any] | None) -> OrderSite:
+        if function is None:
+            return _entered_site(side, decision_id)
+        return OrderSite(_side_reader(function, side, side_of), _id_reader(function, decision_id), classify, None)
+
+    return Instrument(make_site, slot)
+
+
+def _entered_site(side: object, decision_id: object) -> OrderSite:
+    try:
+        spelled = _spell(side)
+    except Exception:  # a side whose text cannot be had
+        spelled = "unknown"
+    missing = decision_id is not NOTHING and _is_empty(decision_id)
+    read_id = (lambda _args, _kwargs: None) if missing else None
+    return OrderSite(lambda _args, _kwargs: spelled, read_id, None, (OrderSite, spelled, missing))
+
+
+def _side_reader(function: Callable[..., Any], side: object, side_of: Callable[..., object] | None) -> ReadArgument:
+    if side_of is not None:
+        return lambda args, kwargs: side_of(*args, **kwargs)
+    read = argument_reader(function, side if isinstance(side, str) else "side")
+    if read is not None and (side is None or isinstance(side, str)):
+        return read
+    spelled = "unknown" if side is None else _SIDE.spell(side)
+    if spelled == "unknown":
+        wanted = "a parameter named 'side'" if side is None else f"a parameter named {side!r}, nor is it buy or sell"
+        raise UsageError(
+            f"order_submission: {_name(function)} has not {wanted}; name the parameter that holds the side, "
+            'give "buy" or "sell", or side_of=callable'
+        )
+    return lambda _args, _kwargs: spelled
+
+
+def _id_reader(function: Callable[..., Any], decision_id: object) -> ReadArgument | None:
+    if decision_id is NOTHING or decision_id is None:
+        return None
+    read = argument_reader(function, decision_id) if isinstance(decision_id, str) else None
+    if read is None:
+        raise UsageError(f"order_submission: {_name(function)} has no parameter {decision_id!r} for decision_id")
+    return read
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__qualname__", repr(function))
+
+
+def _spell(side: Any) -> str:
+    try:
+        known = _SPELLED_SIDES.get(side)
+    except TypeError:  # unhashable
+        known = None
+    return known or _SIDE.spell(side)
+
+
+def _is_empty(decision_id: object) -> bool:
+    return decision_id is None or decision_id is NOTHING or (isinstance(decision_id, str) and not decision_id.strip())
+
+
+def _failing(reason: str) -> str:
+    return "error" if reason == "none" else reason
+
+
+def _labels(result: str, reason: str, side: str) -> LabelSet:
+    return (("result", result), ("reason", reason), ("side", side))
+
+
+def _observer(recorder: Recorder, result: str, reason: str, side: str) -> Observe:
+    return recorder.events(
+        (ORDER_SUBMISSION, _labels(result, reason, side)),
+        (ORDER_SUBMISSION_LATENCY, (("result", result), ("side", side))),
+    )

@@ -1,0 +1,142 @@
+"""One decorated place (a site) and one run of it (a scope)."""
+
+from collections.abc import Callable, Hashable, Mapping
+from contextvars import ContextVar
+from time import perf_counter
+from types import TracebackType
+from typing import Any, Final, Self
+
+from gpt_trader_telemetry.recording.recorder import Observe, Recorder
+
+NOTHING: Final = object()
+"""Stands for "no value was returned", since None is a value."""
+
+
+def discard(_value: float) -> None:
+    """Take a value where there is no Telemetry."""
+
+
+class Site:
+    """A decorated place, bound to a recorder when there is one.
+
+    ``succeeded`` is what the hot path calls with the seconds of a run that went well: mostly the ``append`` of a
+    list. Nothing here raises into the code that it wraps.
+    """
+
+    __slots__ = ("__weakref__", "recorder", "succeeded")
+
+    judges_runs: bool = False
+    """Whether the outcome depends on the arguments or the returned value: then each run has a scope."""
+
+    def __init__(self) -> None:
+        self.recorder: Recorder | None = None
+        self.succeeded: Observe = discard
+
+    def attach(self, recorder: Recorder | None) -> None:
+        """Record into ``recorder`` from now on."""
+        self.recorder = recorder
+        self.succeeded = discard
+        if recorder is not None:
+            self.guarded("a decorated place could not be bound", self.bind, recorder)
+
+    def raised(self, error: BaseException, seconds: float) -> None:
+        """Record a run that raised."""
+        if self.recorder is not None:
+            self.guarded("a raised exception could not be recorded", self.record_error, error, seconds)
+
+    def guarded(self, what: str, act: Callable[..., object], *args: object) -> None:
+        """Call our own code and keep whatever it raises from the bot."""
+        try:
+            act(*args)
+        except Exception as fault:
+            if self.recorder is not None:
+                self.recorder.faults.note("instrument", what, fault)
+
+    def bind(self, recorder: Recorder) -> None:
+        """Bind the series of this place; set ``succeeded``."""
+        raise NotImplementedError
+
+    def record_error(self, error: BaseException, seconds: float) -> None:
+        """Record a run that raised."""
+        raise NotImplementedError
+
+    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> "Scope":
+        """Begin a run with these arguments. Never raises."""
+        raise NotImplementedError
+
+    def key(self) -> Hashable:
+        """Tell places of ``with`` statements apart: equal keys record the same series."""
+        raise NotImplementedError
+
+
+_innermost: ContextVar["Scope | None"] = ContextVar("gpt_trader_telemetry_scope", default=None)
+
+
+def open_scopes() -> "Scope | None":
+    """Return the innermost scope that this code runs in and that is still open."""
+    return _first_open(_innermost.get())
+
+
+def _first_open(scope: "Scope | None") -> "Scope | None":
+    while scope is not None and scope.closed:
+        scope = scope.outer
+    return scope
+
+
+class Scope:
+    """One run: a context manager that times it and tells its site how it ended.
+
+    ``outer`` links the scopes of one context, so that a guard finds the order it belongs to.
+    """
+
+    __slots__ = ("closed", "outer", "owner", "site", "start", "value")
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.value: Any = NOTHING
+        self.outer: Scope | None = None
+        self.owner: object = None
+        self.closed = False
+        self.start = 0.0
+
+    def resumed(self, start: float) -> Self:
+        """Count from ``start``, for a run that is finished elsewhere than where it began."""
+        self.start = start
+        return self
+
+    def __enter__(self) -> Self:
+        self.outer = _innermost.get()
+        _innermost.set(self)
+        if not self.start:
+            self.start = perf_counter()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.finish(error)
+
+    def leave(self) -> None:
+        """Step out of this context; the run goes on and is finished elsewhere."""
+        if _innermost.get() is self:
+            _innermost.set(_first_open(self.outer))
+        self.outer = None
+
+    def finish(self, error: BaseException | None) -> None:
+        """End the run and record it, once. Never raises."""
+        if self.closed:
+            return
+        seconds = perf_counter() - self.start
+        self.closed = True
+        # A suspended generator may close out of order; scopes that closed meanwhile are passed over.
+        if _innermost.get() is self:
+            _innermost.set(_first_open(self.outer))
+        if self.site.recorder is not None:
+            self.site.guarded("a run could not be recorded", self.record, error, seconds)
+
+    def record(self, error: BaseException | None, seconds: float) -> None:
+        """Record the run; may raise."""
+        if error is not None:
+            self.site.record_error(error, seconds)
+        else:
+            self.site.succeeded(seconds)

@@ -1,0 +1,123 @@
+"""The WebSocket feed: connected or not, how old the last message is, reconnects and gaps."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from gpt_trader_telemetry.catalog import (
+    WEBSOCKET_RECONNECTS,
+    WS_CONNECTED,
+    WS_GAP_COUNT,
+    WS_HEARTBEAT_LAG,
+    WS_HEARTBEAT_STALE,
+    WS_LAST_CLOSE_AGE,
+    WS_LAST_ERROR_AGE,
+    WS_LAST_HEARTBEAT_AGE,
+    WS_LAST_MESSAGE_AGE,
+    WS_MESSAGE_STALE,
+    WS_RECONNECT_COUNT,
+    Metric,
+)
+from gpt_trader_telemetry.instrument.record import as_number
+from gpt_trader_telemetry.recording.current import Slot
+
+Clock = Callable[[], float]
+"""Seconds of a clock that only goes forward."""
+
+
+class WebSocket:
+    """What the bot says of its WebSocket feed.
+
+    Ages are computed when they are collected, so they grow while nothing happens; what has not been seen yet is
+    absent.
+    """
+
+    def __init__(
+        self,
+        slot: Slot,
+        *,
+        message_stale_after: float = 30.0,
+        heartbeat_stale_after: float = 30.0,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._slot = slot
+        self._clock = clock
+        self._message_stale_after = message_stale_after
+        self._heartbeat_stale_after = heartbeat_stale_after
+        self.reset()
+        if slot.recorder is not None:
+            for metric, read in self._reads().items():
+                slot.recorder.watch(metric, (), read)
+
+    def reset(self) -> None:
+        """Forget everything seen, as in a forked child."""
+        self._connected: bool | None = None
+        self._reconnects = self._gaps = 0
+        self._connected_at: float | None = None
+        self._message_at: float | None = None
+        self._heartbeat_at: float | None = None
+        self._closed_at: float | None = None
+        self._error_at: float | None = None
+
+    def connected(self) -> None:
+        """Say that the feed is connected; each time after the first is a reconnect."""
+        if self._connected is not None:
+            self._reconnects += 1
+            if self._slot.recorder is not None:
+                self._slot.recorder.events((WEBSOCKET_RECONNECTS, ()))(1)
+        self._connected = True
+        self._connected_at = self._clock()
+
+    def message(self) -> None:
+        """Say that a message came. One clock read: fit for every tick."""
+        self._message_at = self._clock()
+
+    def heartbeat(self, lag: Any = None) -> None:
+        """Say that a heartbeat came, ``lag`` seconds after it was sent where that is known."""
+        self._heartbeat_at = self._clock()
+        recorder = self._slot.recorder
+        if lag is None or recorder is None:
+            return
+        with recorder.faults.shield("recording", "a heartbeat's lag could not be recorded"):
+            # Clocks differ: a heartbeat from the future is on time.
+            seconds = max(0.0, float(as_number(WS_HEARTBEAT_LAG.name, lag)))
+            recorder.events((WS_HEARTBEAT_LAG, ()))(seconds)
+
+    def gap(self) -> None:
+        """Say that a sequence number was missed."""
+        self._gaps += 1
+
+    def disconnected(self, error: BaseException | None = None) -> None:
+        """Say that the feed is disconnected, by ``error`` if there was one."""
+        now = self._clock()
+        self._connected = False
+        self._closed_at = now
+        if error is not None:
+            self._error_at = now
+
+    def _reads(self) -> dict[Metric, Callable[[], float | None]]:
+        return {
+            WS_CONNECTED: lambda: None if self._connected is None else float(self._connected),
+            WS_RECONNECT_COUNT: lambda: None if self._connected is None else self._reconnects,
+            WS_GAP_COUNT: lambda: None if self._connected is None else self._gaps,
+            WS_LAST_MESSAGE_AGE: lambda: self._age(self._message_at),
+            WS_LAST_HEARTBEAT_AGE: lambda: self._age(self._heartbeat_at),
+            WS_LAST_CLOSE_AGE: lambda: self._age(self._closed_at),
+            WS_LAST_ERROR_AGE: lambda: self._age(self._error_at),
+            WS_MESSAGE_STALE: lambda: self._stale(
+                self._latest(self._message_at, self._connected_at), self._message_stale_after
+            ),
+            WS_HEARTBEAT_STALE: lambda: self._stale(self._heartbeat_at, self._heartbeat_stale_after),
+        }
+
+    def _age(self, since: float | None) -> float | None:
+        return None if since is None else max(0.0, self._clock() - since)
+
+    def _stale(self, since: float | None, limit: float) -> float | None:
+        age = self._age(since)
+        return None if age is None else float(age > limit)
+
+    @staticmethod
+    def _latest(*times: float | None) -> float | None:
+        # A feed that connected and then said nothing is stale from its connection on.
+        return max((moment for moment in times if moment is not None), default=None)

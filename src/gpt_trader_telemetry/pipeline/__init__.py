@@ -1,0 +1,1 @@
+"""The pipeline: one recording, two roads out of it, Prometheus and OTLP."""

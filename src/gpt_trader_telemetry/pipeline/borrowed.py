@@ -1,0 +1,64 @@
+"""The pipeline on a MeterProvider that the caller brought: its owner exports, we only add a way to scrape it."""
+
+import threading
+import time
+from typing import Any
+
+from opentelemetry.metrics import MeterProvider
+
+from gpt_trader_telemetry.catalog import TELEMETRY_HEARTBEAT
+from gpt_trader_telemetry.pipeline.delivery import Delivery
+from gpt_trader_telemetry.pipeline.prometheus import PrometheusRoad
+from gpt_trader_telemetry.recording.plain import PlainRecorder
+from gpt_trader_telemetry.settings import Settings
+
+
+class BorrowedPipeline:
+    """Records through the OpenTelemetry API."""
+
+    def __init__(self, settings: Settings, provider: MeterProvider) -> None:
+        self.meter_provider = provider
+        self.recorder = PlainRecorder(provider, cardinality_limit=settings.cardinality_limit)
+        self.recorder.watch(TELEMETRY_HEARTBEAT, (), time.time)
+        self.prometheus = self._scrapable()
+
+    def _scrapable(self) -> PrometheusRoad | None:
+        # In OpenTelemetry's SDK since 1.40; a provider of another kind has no readers to add to.
+        add_metric_reader: Any = getattr(self.meter_provider, "add_metric_reader", None)
+        if add_metric_reader is None:
+            return None
+        road = PrometheusRoad(self.recorder.faults)
+        add_metric_reader(road.reader)
+        return road
+
+    def flush(self, timeout: float) -> Delivery:
+        """Ask the provider to flush. What it answers is what it believes: stock exporters say yes too early."""
+        answer: list[Delivery] = []
+        asking = threading.Thread(target=self._force_flush, args=(timeout, answer), daemon=True)
+        asking.start()
+        asking.join(timeout)
+        return answer[0] if answer else Delivery.TIMED_OUT
+
+    def _force_flush(self, timeout: float, answer: list[Delivery]) -> None:
+        force_flush: Any = getattr(self.meter_provider, "force_flush", None)
+        try:
+            flushed = force_flush is None or force_flush(timeout * 1000)
+        except Exception as fault:
+            flushed = False
+            self.recorder.faults.note("pipeline", "the MeterProvider could not flush", fault)
+        answer.append(Delivery.DELIVERED if flushed else Delivery.FAILED)
+
+    def shutdown(self, timeout: float) -> Delivery:
+        """Flush and take our reader away; the provider goes on, it is the caller's."""
+        delivery = self.flush(timeout)
+        remove_metric_reader: Any = getattr(self.meter_provider, "remove_metric_reader", None)
+        if self.prometheus is not None and remove_metric_reader is not None:
+            with self.recorder.faults.shield("pipeline", "the Prometheus reader could not be removed"):
+                remove_metric_reader(self.prometheus.reader)
+        return delivery
+
+    def restart_after_fork(self) -> None:
+        """Replace our locks in a forked child; the provider looks after itself."""
+        self.recorder.reset_after_fork()
+        if self.prometheus is not None:
+            self.prometheus.reset_after_fork()

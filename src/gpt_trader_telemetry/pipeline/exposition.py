@@ -1,0 +1,120 @@
+"""Our own series as Prometheus text, in both formats that Prometheus asks for.
+
+Sources: the Prometheus text format 0.0.4 and OpenMetrics 1.0.0.
+"""
+
+import re
+from collections.abc import Container, Iterable, Mapping
+from typing import Final
+
+from gpt_trader_telemetry.catalog import Kind, Metric
+from gpt_trader_telemetry.recording.bound import Collected
+from gpt_trader_telemetry.recording.cells import HistogramCell
+from gpt_trader_telemetry.recording.recorder import LabelSet
+
+TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+END: Final = "# EOF\n"
+"""What an OpenMetrics answer ends with."""
+
+_NOT_IN_A_LABEL_NAME: Final = re.compile(r"[^a-zA-Z0-9_]")
+
+
+def negotiate(accept: str) -> str:
+    """Return the content type to answer with: OpenMetrics where it is asked for, and not less than plain text.
+
+    >>> negotiate("application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5")[:28]
+    'application/openmetrics-text'
+    >>> negotiate("*/*")[:10]
+    'text/plain'
+    """
+    wanted = {"application/openmetrics-text": 0.0, "text/plain": 0.0}
+    for item in accept[:1000].split(","):
+        kind, *parameters = (part.strip().lower() for part in item.split(";"))
+        options = dict(part.partition("=")[::2] for part in parameters)
+        if kind in wanted and (kind == "text/plain" or options.get("version", "1.0.0") == "1.0.0"):
+            wanted[kind] = max(wanted[kind], _quality(options.get("q", "1")))
+    openmetrics, text = wanted.values()
+    return OPENMETRICS if openmetrics and openmetrics >= text else TEXT
+
+
+def _quality(text: str) -> float:
+    return float(text) if re.fullmatch(r"[01](\.\d{0,3})?", text) else 0.0
+
+
+def escape(value: str) -> str:
+    r"""Return a label value as it stands between quotes.
+
+    >>> escape('a "b"\n')
+    'a \\"b\\"\\n'
+    """
+    if "\\" in value or '"' in value or "\n" in value:
+        return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return value
+
+
+def label_text(labels: Iterable[tuple[str, str]]) -> str:
+    """Return labels as they stand between braces."""
+    return ",".join(f'{_NOT_IN_A_LABEL_NAME.sub("_", name)}="{escape(value)}"' for name, value in labels)
+
+
+def number_text(value: float) -> str:
+    """Return a number as both formats write it; whole numbers have no point."""
+    if value != value:  # noqa: PLR0124 - NaN is the one that differs from itself
+        return "NaN"
+    if value in {float("inf"), float("-inf")}:
+        return "+Inf" if value > 0 else "-Inf"
+    return repr(value)
+
+
+def header(metric: Metric, *, openmetrics: bool, taken: Container[str]) -> str:
+    """Return a family's HELP and TYPE lines.
+
+    In OpenMetrics a counter's family has the name without ``_total``; where another family has that name, the
+    counter is of type unknown under its full name, which is what parses strictly.
+    """
+    name, kind = metric.name, str(metric.kind)
+    if openmetrics and metric.kind is Kind.COUNTER:
+        family = name.removesuffix("_total")
+        name, kind = (name, "unknown") if family in taken else (family, kind)
+    unit = f"# UNIT {name} seconds\n" if openmetrics and metric.unit == "s" and name.endswith("_seconds") else ""
+    return f"# HELP {name} {escape(metric.help)}\n# TYPE {name} {kind}\n{unit}"
+
+
+def samples(collected: Collected, texts: dict[LabelSet, str]) -> list[str]:
+    """Return a family's sample lines; ``texts`` keeps the label texts from one scrape to the next."""
+    name = collected.metric.name
+    lines: list[str] = []
+    for labels, cell in collected.cells:
+        text = texts.get(labels)
+        if text is None:
+            text = texts[labels] = label_text(labels)
+        if isinstance(cell, HistogramCell):
+            _histogram_lines(lines, name, text, cell)
+        elif cell.value is not None:
+            braces = f"{{{text}}}" if text else ""
+            lines.append(f"{name}{braces} {number_text(cell.value)}\n")
+    return lines
+
+
+def _histogram_lines(lines: list[str], name: str, text: str, cell: HistogramCell) -> None:
+    total = cell.count
+    if not total:
+        return  # a histogram starts at its first value
+    prefix = f'{name}_bucket{{{text}{"," if text else ""}le="'
+    below = 0
+    for bound, count in zip(cell.bounds, cell.counts, strict=False):
+        below += count
+        lines.append(f'{prefix}{bound}"}} {below}\n')
+    braces = f"{{{text}}}" if text else ""
+    lines.append(f'{prefix}+Inf"}} {total}\n{name}_count{braces} {total}\n{name}_sum{braces} {cell.sum!r}\n')
+
+
+def target_info(attributes: Mapping[str, object], *, openmetrics: bool) -> str:
+    """Return the resource's attributes as the ``target_info`` sample of OpenTelemetry's Prometheus mapping."""
+    names = {_NOT_IN_A_LABEL_NAME.sub("_", name): str(value) for name, value in attributes.items()}
+    family, kind = ("target", "info") if openmetrics else ("target_info", "gauge")
+    return (
+        f"# HELP {family} Attributes of the OpenTelemetry resource.\n# TYPE {family} {kind}\n"
+        f"target_info{{{label_text(sorted(names.items()))}}} 1\n"
+    )

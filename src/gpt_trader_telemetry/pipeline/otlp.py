@@ -1,0 +1,189 @@
+"""The OTLP road: a thread of its own that exports at intervals, and that nothing ever waits for unbounded.
+
+OpenTelemetry's exporters do the sending. They are built in the thread, since importing gRPC or requests takes
+longer than a bot should wait, and in a forked child only when something is first exported.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, set_value
+from opentelemetry.sdk.metrics.export import (
+    Metric,
+    MetricExporter,
+    MetricExportResult,
+    MetricsData,
+    ResourceMetrics,
+    ScopeMetrics,
+)
+
+from gpt_trader_telemetry.pipeline.delivery import Delivery
+from gpt_trader_telemetry.pipeline.delta import Deltas
+from gpt_trader_telemetry.pipeline.size import split
+from gpt_trader_telemetry.recording.recorder import Faults
+from gpt_trader_telemetry.settings import Settings
+
+MakeExporter = Callable[[Settings], MetricExporter]
+Snapshot = Callable[[], Sequence[ResourceMetrics]]
+"""Gives everything as cumulative points."""
+
+_THREAD_NAME: Final = "gpt-trader-telemetry-otlp"
+
+
+def make_exporter(settings: Settings) -> MetricExporter:
+    """Build OpenTelemetry's exporter for the settings' protocol; certificates it reads from the environment."""
+    if settings.otlp_protocol == "grpc":
+        from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import (  # noqa: PLC0415
+            OTLPMetricExporter as GrpcExporter,
+        )
+
+        return GrpcExporter(
+            endpoint=settings.otlp_metrics_endpoint or settings.otlp_endpoint,
+            headers={key.lower(): value for key, value in settings.otlp_headers.items()} or None,
+            timeout=settings.otlp_timeout,
+        )
+    from opentelemetry.exporter.otlp.proto.http.metric_exporter import (  # noqa: PLC0415
+        OTLPMetricExporter as HttpExporter,
+    )
+
+    base = (settings.otlp_endpoint or "").rstrip("/")
+    return HttpExporter(
+        endpoint=settings.otlp_metrics_endpoint or f"{base}/v1/metrics",
+        headers=dict(settings.otlp_headers) or None,
+        timeout=settings.otlp_timeout,
+    )
+
+
+class OtlpRoad:
+    """Exports at intervals and on request."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        snapshot: Snapshot,
+        faults: Faults,
+        count_failure: Callable[[], object],
+        make: MakeExporter = make_exporter,
+    ) -> None:
+        self._settings = settings
+        self._snapshot = snapshot
+        self._faults = faults
+        self._count_failure = count_failure
+        self._make = make
+        self._begin(eager=True)
+
+    def _begin(self, *, eager: bool) -> None:
+        self._exporter: MetricExporter | None = None
+        self._deltas = Deltas() if self._settings.otlp_temporality != "cumulative" else None
+        self._changed = threading.Condition()
+        self._asked = self._answered = 0
+        self._last = Delivery.DELIVERED
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, args=(eager,), name=_THREAD_NAME, daemon=True)
+        self._thread.start()
+
+    def flush(self, timeout: float) -> Delivery:
+        """Export now; wait ``timeout`` seconds at the most."""
+        with self._changed:
+            if self._stopping:
+                return Delivery.FAILED
+            self._asked += 1
+            mine = self._asked
+            self._changed.notify_all()
+            if self._changed.wait_for(lambda: self._answered >= mine, timeout):
+                return self._last
+        return Delivery.TIMED_OUT
+
+    def shutdown(self, timeout: float) -> Delivery:
+        """Export once more and stop; a thread that is stuck in an export is told to give up and left behind."""
+        delivery = self.flush(timeout)
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        if delivery is Delivery.TIMED_OUT and self._exporter is not None:
+            # Closing may itself wait for the wire; it ends the retries of the export that hangs.
+            threading.Thread(target=self._close, name=_THREAD_NAME, daemon=True).start()
+        else:
+            self._thread.join(0.2)
+        return delivery
+
+    def restart_after_fork(self) -> None:
+        """Go on in a forked child: no thread came along, and the parent's connection is not ours."""
+        if not self._stopping:
+            self._begin(eager=False)
+
+    def _run(self, eager: bool) -> None:  # noqa: FBT001
+        if eager:
+            self._exporter = self._built()
+        next_export = time.monotonic() + self._settings.export_interval
+        while True:
+            with self._changed:
+                due = self._changed.wait_for(
+                    lambda: self._stopping or self._asked > self._answered, next_export - time.monotonic()
+                )
+                if self._stopping and self._asked == self._answered:
+                    break
+                answering = self._asked
+            if not due:
+                next_export = time.monotonic() + self._settings.export_interval
+            delivery = self._export()
+            with self._changed:
+                self._last = delivery
+                self._answered = answering
+                self._changed.notify_all()
+        self._close()
+
+    def _built(self) -> MetricExporter | None:
+        try:
+            return self._make(self._settings)
+        except Exception as fault:
+            self._faults.note("pipeline", "the OTLP exporter could not be built", fault)
+            return None
+
+    def _close(self) -> None:
+        if self._exporter is not None:
+            with self._faults.shield("pipeline", "the OTLP exporter could not be shut down"):
+                self._exporter.shutdown()
+
+    def _export(self) -> Delivery:
+        # Instrumented HTTP clients must not trace or measure the export itself.
+        token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
+        try:
+            delivered = self._send_all()
+        except Exception as fault:
+            delivered = False
+            self._faults.note("pipeline", "an export over OTLP failed", fault)
+        finally:
+            detach(token)
+        if not delivered:
+            self._count_failure()
+        return Delivery.DELIVERED if delivered else Delivery.FAILED
+
+    def _send_all(self) -> bool:
+        self._exporter = self._exporter or self._built()
+        if self._exporter is None:
+            return False
+        for batch in split(self._snapshot()):
+            sent = batch if self._deltas is None else [(r, s, self._deltas.of(s.scope.name, m)) for r, s, m in batch]
+            if self._exporter.export(_request(sent)) is not MetricExportResult.SUCCESS:
+                return False
+            if self._deltas is not None:
+                for _resource, scope, metric in batch:
+                    self._deltas.acknowledge(scope.scope.name, metric)
+        return True
+
+
+def _request(batch: list[tuple[ResourceMetrics, ScopeMetrics, Metric]]) -> MetricsData:
+    resources: dict[int, tuple[ResourceMetrics, dict[int, tuple[ScopeMetrics, list[Any]]]]] = {}
+    for resource, scope, metric in batch:
+        _, scopes = resources.setdefault(id(resource), (resource, {}))
+        scopes.setdefault(id(scope), (scope, []))[1].append(metric)
+    return MetricsData(
+        resource_metrics=[
+            replace(resource, scope_metrics=[replace(scope, metrics=metrics) for scope, metrics in scopes.values()])
+            for resource, scopes in resources.values()
+        ]
+    )

@@ -1,0 +1,108 @@
+"""The pipeline that is ours from end to end: cells, a MeterProvider for users' own instruments, both roads."""
+
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+from opentelemetry.sdk.metrics import Histogram, MeterProvider
+from opentelemetry.sdk.metrics.export import MetricReader, MetricsData, ResourceMetrics, ScopeMetrics
+from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+from gpt_trader_telemetry._version import __version__
+from gpt_trader_telemetry.catalog import TELEMETRY_EXPORT_FAILURES, TELEMETRY_HEARTBEAT
+from gpt_trader_telemetry.pipeline.delivery import Delivery
+from gpt_trader_telemetry.pipeline.otlp import OtlpRoad
+from gpt_trader_telemetry.pipeline.points import metric_of
+from gpt_trader_telemetry.pipeline.prometheus import PrometheusRoad
+from gpt_trader_telemetry.pipeline.resource import forked_resource, make_resource
+from gpt_trader_telemetry.pipeline.ticker import Ticker
+from gpt_trader_telemetry.recording.bound import BoundRecorder
+from gpt_trader_telemetry.recording.plain import SCOPE
+from gpt_trader_telemetry.settings import Settings
+
+FOLD_INTERVAL: Final = 0.25
+"""Seconds between two folds: bounds what waits in memory, and how late a value reaches a window."""
+
+
+class OwnPipeline:
+    """Records into cells and sends them down both roads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.resource = make_resource(settings)
+        self.recorder = BoundRecorder(cardinality_limit=settings.cardinality_limit)
+        self.recorder.watch(TELEMETRY_HEARTBEAT, (), time.time)
+        self.prometheus: PrometheusRoad = PrometheusRoad(
+            self.recorder.faults, self.recorder, resource=self.resource.attributes
+        )
+        self._instruments = _Instruments(settings)
+        self.meter_provider = MeterProvider(
+            metric_readers=[self.prometheus.reader, self._instruments], resource=self.resource, shutdown_on_exit=False
+        )
+        self._ticker = Ticker("gpt-trader-telemetry-fold", FOLD_INTERVAL, self._fold)
+        self._otlp = self._start_otlp() if settings.exports_otlp else None
+
+    def _start_otlp(self) -> OtlpRoad:
+        failures = (TELEMETRY_EXPORT_FAILURES, (("road", "otlp"),))
+        self.recorder.zero(*failures[:1], [failures[1]])
+        count = self.recorder.events(failures)
+        return OtlpRoad(self._settings, self._snapshot, self.recorder.faults, lambda: count(1))
+
+    def _fold(self) -> None:
+        with self.recorder.faults.shield("recording", "values could not be folded"):
+            self.recorder.fold()
+
+    def _snapshot(self) -> Sequence[ResourceMetrics]:
+        with self.recorder.collected() as families:
+            now = time.time_ns()
+            points = [metric_of(family, self.recorder.start_time_ns, now) for family in families]
+        ours = ScopeMetrics(InstrumentationScope(SCOPE, __version__), [item for item in points if item], "")
+        users: list[ScopeMetrics] = []
+        with self.recorder.faults.shield("pipeline", "instruments of the MeterProvider could not be collected"):
+            users = self._instruments.scopes()
+        return [ResourceMetrics(self.resource, [ours, *users], self.resource.schema_url)]
+
+    def flush(self, timeout: float) -> Delivery:
+        """Deliver what was recorded; wait ``timeout`` seconds at the most."""
+        return Delivery.DELIVERED if self._otlp is None else self._otlp.flush(timeout)
+
+    def shutdown(self, timeout: float) -> Delivery:
+        """Deliver what was recorded and end all threads."""
+        delivery = Delivery.DELIVERED if self._otlp is None else self._otlp.shutdown(timeout)
+        self._ticker.stop()
+        with self.recorder.faults.shield("pipeline", "the MeterProvider could not be shut down"):
+            self.meter_provider.shutdown(timeout_millis=1000)
+        return delivery
+
+    def restart_after_fork(self) -> None:
+        """Begin anew in a forked child: zeroed cells, threads and an instance id of its own."""
+        self.recorder.reset_after_fork()
+        self.resource = forked_resource(self._settings)
+        self.prometheus.reset_after_fork(self.resource.attributes)
+        self._ticker.start()
+        if self._otlp is not None:
+            self._otlp.restart_after_fork()
+
+
+class _Instruments(MetricReader):
+    """Reads what users recorded with instruments of their own on our MeterProvider."""
+
+    def __init__(self, settings: Settings) -> None:
+        exponential = settings.otlp_histogram.startswith("base2")
+        super().__init__(
+            preferred_aggregation={Histogram: ExponentialBucketHistogramAggregation()} if exponential else None
+        )
+        self._scopes: list[ScopeMetrics] = []
+
+    def scopes(self) -> list[ScopeMetrics]:
+        """Collect, and return what there is."""
+        self._scopes = []
+        self.collect()
+        return self._scopes
+
+    def _receive_metrics(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> None:  # noqa: ARG002
+        self._scopes = [scope for resource in metrics_data.resource_metrics for scope in resource.scope_metrics]
+
+    def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
+        """Nothing to do: the road that asks is shut down by its pipeline."""

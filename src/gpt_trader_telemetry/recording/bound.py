@@ -1,0 +1,203 @@
+"""Our own way of recording: series are bound beforehand, the hot path only appends to a list.
+
+A stock OpenTelemetry measurement cleans and hashes its attributes each time. Here a decorated function holds
+the ``append`` of its series' feed; a background tick and every collection fold what waits there into cells.
+
+Two locks: ``_births`` is held for the moment in which a series is made, and may be taken by the bot's threads;
+``_folding`` is held while values are folded and read, and is never taken by them.
+"""
+
+import threading
+import time
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from gpt_trader_telemetry.catalog import CATALOG, TELEMETRY_ERRORS, Kind, Metric
+from gpt_trader_telemetry.recording.cells import CounterCell, Feed, GaugeCell, HistogramCell, Take
+from gpt_trader_telemetry.recording.recorder import (
+    OVERFLOW,
+    Cardinality,
+    Faults,
+    LabelSet,
+    Observe,
+    Read,
+    Series,
+)
+
+Cell: TypeAlias = CounterCell | GaugeCell | HistogramCell
+
+
+class Family:
+    """One metric and the cells of its label sets."""
+
+    def __init__(self, metric: Metric, limit: int) -> None:
+        self.metric = metric
+        self.cells: dict[LabelSet, Cell] = {}
+        self.reads: dict[LabelSet, Read] = {}
+        self.cardinality = Cardinality(metric, limit)
+
+    def new_cell(self) -> Cell:
+        """Make an empty cell of the metric's kind."""
+        if self.metric.kind is Kind.COUNTER:
+            return CounterCell()
+        if self.metric.kind is Kind.GAUGE:
+            return GaugeCell()
+        return HistogramCell(self.metric.buckets)
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """One metric as it stands at one moment, its cells valid only while the collection is held."""
+
+    metric: Metric
+    cells: list[tuple[LabelSet, Cell]]
+
+
+@dataclass(slots=True)
+class _Structure:
+    """What grows as new series are met."""
+
+    families: dict[Metric, Family] = field(default_factory=dict)
+    feeds: dict[object, Feed] = field(default_factory=dict)
+
+
+class BoundRecorder:
+    """Records into cells of its own, see the module's text."""
+
+    def __init__(self, *, cardinality_limit: int = 2000) -> None:
+        self.faults = Faults()
+        self.metrics: dict[str, Metric] = {}
+        self.sites: dict[object, object] = {}
+        self.start_time_ns = time.time_ns()
+        self._limit = cardinality_limit
+        self._structure = _Structure()
+        self._births = threading.Lock()
+        self._folding = threading.Lock()
+        self._start_counters()
+
+    def _start_counters(self) -> None:
+        for metric in CATALOG.values():
+            if metric.kind is Kind.COUNTER and not metric.labels:
+                self.zero(metric, [()])
+        components = TELEMETRY_ERRORS.labels[0].values
+        counts = {name: self.events((TELEMETRY_ERRORS, (("component", name),))) for name in components}
+        self.faults.count_with(lambda component: counts[component](1))
+
+    def events(self, *series: Series) -> Observe:
+        """Return what records one event in several series: counters count it, histograms take its value."""
+        feed = self._structure.feeds.get(series)
+        return (feed or self._new_feed(series)).pending.append
+
+    def adder(self, metric: Metric, labels: LabelSet) -> Observe:
+        """Return what adds an amount to a counter."""
+        feed = self._structure.feeds.get((metric, labels, "amount"))
+        if feed is None:
+            labels, cell = self._cell(metric, labels)
+            feed = self._feed((metric, labels, "amount"), [cell.add])  # type: ignore[union-attr]
+        return feed.pending.append
+
+    def setter(self, metric: Metric, labels: LabelSet) -> Observe:
+        """Return what sets a gauge."""
+        _, cell = self._cell(metric, labels)
+        assert isinstance(cell, GaugeCell)
+        return cell.set
+
+    def watch(self, metric: Metric, labels: LabelSet, read: Read) -> None:
+        """Have a gauge read whenever it is collected."""
+        labels, _ = self._cell(metric, labels)
+        self._family(metric).reads[labels] = read
+
+    def zero(self, metric: Metric, label_sets: Iterable[LabelSet]) -> None:
+        """Show counters at zero, so that ``increase()`` sees their first event."""
+        family = self._family(metric)
+        for labels in label_sets:
+            if family.cardinality.admits_zero(len(family.cells)):
+                self._cell(metric, labels)
+
+    def fold(self) -> None:
+        """Move everything that waits into the cells."""
+        with self._folding:
+            self._fold_feeds()
+
+    @contextmanager
+    def collected(self) -> Generator[list[Collected]]:
+        """Hold all series still and give them: one consistent snapshot, whoever else is collecting."""
+        self._read_gauges()
+        with self._folding:
+            self._fold_feeds()
+            # Copying a dict's items runs in C without calling back, so a series born meanwhile is in or out.
+            families = list(self._structure.families.values())
+            yield [Collected(family.metric, list(family.cells.items())) for family in families]
+
+    def _read_gauges(self) -> None:
+        # Outside the lock: this is the bot's own code and may be slow.
+        for family in list(self._structure.families.values()):
+            for labels, read in list(family.reads.items()):
+                try:
+                    value = read()
+                except Exception as error:
+                    value = None
+                    self.faults.note("pipeline", f"a value for {family.metric.name} could not be read", error)
+                cell = family.cells[labels]
+                assert isinstance(cell, GaugeCell)
+                cell.value = value
+
+    def _fold_feeds(self) -> None:
+        for feed in list(self._structure.feeds.values()):
+            if feed.pending:
+                feed.fold()
+
+    def reset_after_fork(self) -> None:
+        """Start the child from zero. Lists are emptied in place: decorated functions hold their ``append``."""
+        self._births = threading.Lock()
+        self._folding = threading.Lock()
+        self.start_time_ns = time.time_ns()
+        for feed in self._structure.feeds.values():
+            feed.pending.clear()
+        for family in self._structure.families.values():
+            for cell in family.cells.values():
+                cell.reset()
+
+    def _family(self, metric: Metric) -> Family:
+        families = self._structure.families
+        family = families.get(metric)
+        if family is None:
+            with self._births:
+                family = families.setdefault(metric, Family(metric, self._limit))
+        return family
+
+    def _cell(self, metric: Metric, labels: LabelSet) -> tuple[LabelSet, Cell]:
+        family = self._family(metric)
+        cell = family.cells.get(labels)
+        if cell is not None:
+            return labels, cell
+        with self._births:
+            if labels not in family.cells and not family.cardinality.admits(len(family.cells)):
+                family.cardinality.warn(family.cells)
+                labels = OVERFLOW
+            return labels, family.cells.setdefault(labels, family.new_cell())
+
+    def _new_feed(self, series: tuple[Series, ...]) -> Feed:
+        admitted: list[Series] = []
+        takers: list[Take] = []
+        for metric, labels in series:
+            labels_admitted, cell = self._cell(metric, labels)
+            admitted.append((metric, labels_admitted))
+            assert not isinstance(cell, GaugeCell)
+            takers.append(cell.count if isinstance(cell, CounterCell) else cell.take)
+        return self._feed(tuple(admitted), takers)
+
+    def _feed(self, key: object, takers: Iterable[Take]) -> Feed:
+        # Kept under the admitted label sets: a million refused ones share one feed and leave no trace.
+        with self._births:
+            feeds = self._structure.feeds
+            feed = feeds.get(key)
+            if feed is None:
+                feed = feeds[key] = Feed(tuple(takers))
+            return feed
+
+    def __iter__(self) -> Iterator[Metric]:
+        """Iterate over the metrics that have series."""
+        return iter([family.metric for family in list(self._structure.families.values()) if family.cells])

@@ -1,0 +1,157 @@
+"""The interface between what a bot decorates and what collects it.
+
+There are two ways of recording behind it: ``BoundRecorder`` (ours: values wait in lists and are folded into
+cells) and ``PlainRecorder`` (the OpenTelemetry API on a MeterProvider of the caller's own). Same names, same
+values; one conformance suite holds both to it.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Final, Protocol, TypeAlias
+
+from gpt_trader_telemetry.catalog import Metric
+from gpt_trader_telemetry.errors import UsageError
+
+LabelSet: TypeAlias = tuple[tuple[str, str], ...]
+"""Label names and values, in the catalogue's order."""
+
+Series: TypeAlias = tuple[Metric, LabelSet]
+"""One metric under one label set."""
+
+Observe: TypeAlias = Callable[[float], object]
+"""Take one value. Never raises, never blocks; what it returns means nothing."""
+
+Read: TypeAlias = Callable[[], float | None]
+"""Give a gauge's value when it is collected; None while it is not known."""
+
+OVERFLOW: Final[LabelSet] = (("otel.metric.overflow", "true"),)
+"""The one label set that takes what comes after a metric's cap, as OpenTelemetry's specification names it."""
+
+_logger = logging.getLogger("gpt_trader_telemetry")
+
+
+class Recorder(Protocol):
+    """What the instruments record into. Label sets given here are already spelled by the catalogue."""
+
+    faults: "Faults"
+    metrics: dict[str, Metric]
+    """Metrics of the caller's own, by name."""
+    sites: dict[object, object]
+    """Bound places of ``with`` statements, kept so that entering one again costs little."""
+
+    def events(self, *series: Series) -> Observe:
+        """Return what records one event in several series: counters count it, histograms take its value."""
+
+    def adder(self, metric: Metric, labels: LabelSet) -> Observe:
+        """Return what adds an amount to a counter."""
+
+    def setter(self, metric: Metric, labels: LabelSet) -> Observe:
+        """Return what sets a gauge."""
+
+    def watch(self, metric: Metric, labels: LabelSet, read: Read) -> None:
+        """Have a gauge read whenever it is collected."""
+
+    def zero(self, metric: Metric, label_sets: Iterable[LabelSet]) -> None:
+        """Show counters at zero, so that ``increase()`` sees their first event."""
+
+
+class Faults:
+    """Errors inside this library: each is counted and kept from the bot, the first of a kind is logged."""
+
+    KINDS_LOGGED: Final = 256
+
+    def __init__(self) -> None:
+        self._count: Callable[[str], object] = lambda _component: None
+        self._logged: set[tuple[str, str, str]] = set()
+        self._busy = threading.local()
+
+    def count_with(self, count: Callable[[str], object]) -> None:
+        """Say what counts a fault of a component."""
+        self._count = count
+
+    def shield(self, component: str, what: str) -> "Shield":
+        """Return a ``with`` block that keeps its errors from the bot."""
+        return Shield(self, component, what)
+
+    def note(self, component: str, what: str, error: BaseException | None = None) -> None:
+        """Count a fault and log it if it is the first of its kind. Never raises."""
+        if getattr(self._busy, "noting", False):
+            return  # counting or logging a fault has failed itself
+        self._busy.noting = True
+        try:
+            self._count(component)
+            kind = (component, what, type(error).__name__)
+            if kind not in self._logged and len(self._logged) < self.KINDS_LOGGED:
+                self._logged.add(kind)
+                _logger.warning(
+                    "%s: %s; counted in gpt_trader_telemetry_errors_total, logged this once", component, what,
+                    exc_info=error,
+                )  # fmt: skip
+        except Exception:  # noqa: S110 - the bot's own log handler or counter is broken: nowhere left to say so
+            pass
+        finally:
+            self._busy.noting = False
+
+
+class Shield:
+    """A ``with`` block of our own code whose errors are counted and kept from the bot.
+
+    Misuse of this library (UsageError) is logged by its message, anything else as a fault.
+    """
+
+    __slots__ = ("_component", "_faults", "_what")
+
+    def __init__(self, faults: Faults, component: str, what: str) -> None:
+        self._faults = faults
+        self._component = component
+        self._what = what
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if isinstance(error, UsageError):
+            self._faults.note(self._component, str(error))
+        elif isinstance(error, Exception):
+            self._faults.note(self._component, self._what, error)
+        return isinstance(error, Exception)
+
+
+class Cardinality:
+    """The cap on the label sets of one metric.
+
+    What comes after the cap shares one overflow series, and one warning names the label that is to blame.
+    """
+
+    def __init__(self, metric: Metric, limit: int) -> None:
+        self._metric = metric
+        self._limit = limit
+        self._warned = False
+
+    def admits(self, known: int) -> bool:
+        """Tell whether a metric with ``known`` label sets may have one more."""
+        return known < self._limit
+
+    def admits_zero(self, known: int) -> bool:
+        """Tell whether one more may be shown at zero: the upper half is kept for what really happens."""
+        return known < max(1, self._limit // 2)
+
+    def warn(self, known: Iterable[LabelSet]) -> None:
+        """Name the label with the most distinct values, once."""
+        if self._warned:
+            return
+        self._warned = True
+        values: dict[str, set[str]] = {}
+        for labels in known:
+            for name, value in labels:
+                values.setdefault(name, set()).add(value)
+        guilty = max(values, key=lambda name: len(values[name]), default="?")
+        _logger.warning(
+            "%s has reached its %d label sets, %d of them by the label %r; further ones are added to one series "
+            "with otel.metric.overflow=true. Give the label fewer values or raise GPT_TRADER_CARDINALITY_LIMIT.",
+            self._metric.name, self._limit, len(values.get(guilty, ())), guilty,
+        )  # fmt: skip

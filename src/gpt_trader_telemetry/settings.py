@@ -1,0 +1,259 @@
+"""Frozen settings; ``Settings.from_env`` is the only reader of the environment in this package.
+
+OpenTelemetry's own variables mean what its specification says. What concerns only the wire to the Collector
+(certificates, compression, TLS) is left to OpenTelemetry's exporters, which read it themselves.
+"""
+
+import math
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
+from typing import Any, Final, Self
+from urllib.parse import unquote
+
+from gpt_trader_telemetry.errors import ConfigurationError
+
+_PROTOCOLS: Final = ("http/protobuf", "grpc")
+_TEMPORALITIES: Final = ("cumulative", "delta", "lowmemory")
+_HISTOGRAMS: Final = ("explicit_bucket_histogram", "base2_exponential_bucket_histogram")
+_MAX_PORT: Final = 65535
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """Everything that can be set; durations are in seconds.
+
+    Raises ConfigurationError, naming the field and its value, for what cannot be meant.
+
+    >>> Settings(health_port=0).health_host
+    '127.0.0.1'
+    """
+
+    health_server_enabled: bool = False
+    """Serve HTTP from a thread of its own."""
+    health_host: str = "127.0.0.1"
+    health_port: int = 8080
+    """Where to listen; port 0 takes a free one."""
+    metrics_endpoint_enabled: bool = False
+    """Answer ``/metrics``; else it is 404 with a hint."""
+
+    otlp_endpoint: str | None = None
+    """Where to send OTLP; None sends nothing. Over HTTP this is the base address, without ``/v1/metrics``."""
+    otlp_metrics_endpoint: str | None = None
+    """The same for metrics alone, used as it is; it wins over ``otlp_endpoint``."""
+    otlp_protocol: str = "http/protobuf"
+    """``http/protobuf`` or ``grpc``."""
+    otlp_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Sent with each export; kept out of every repr and log, since a token is what they carry."""
+    otlp_timeout: float = 10.0
+    """How long one export may take, retries included."""
+    otlp_temporality: str = "cumulative"
+    """``cumulative``, ``delta`` or ``lowmemory``."""
+    otlp_histogram: str = "explicit_bucket_histogram"
+    """``explicit_bucket_histogram`` or ``base2_exponential_bucket_histogram``, over OTLP only."""
+    export_interval: float = 60.0
+    """Between two exports over OTLP."""
+
+    service_name: str = "gpt-trader"
+    resource_attributes: Mapping[str, str] = field(default_factory=dict)
+    """More attributes of the OpenTelemetry resource."""
+    telemetry_disabled: bool = False
+    """No metric is recorded or exported; health goes on."""
+
+    cardinality_limit: int = 2000
+    """Label sets a metric may have; what comes after shares one overflow series."""
+    ws_message_stale_after: float = 30.0
+    """Age of the last WebSocket message above which ``gpt_trader_ws_message_stale`` is 1."""
+    ws_heartbeat_stale_after: float = 30.0
+    """Age of the last WebSocket heartbeat above which ``gpt_trader_ws_heartbeat_stale`` is 1."""
+
+    def __post_init__(self) -> None:
+        for name in ("otlp_timeout", "export_interval", "ws_message_stale_after", "ws_heartbeat_stale_after"):
+            object.__setattr__(self, name, _duration(name, getattr(self, name)))
+        for name in ("health_server_enabled", "metrics_endpoint_enabled", "telemetry_disabled"):
+            _require(isinstance(getattr(self, name), bool), name, getattr(self, name), "True or False")
+        port = self.health_port
+        _require(_is_int(port) and 0 <= port <= _MAX_PORT, "health_port", port, f"0 to {_MAX_PORT}")
+        _require(bool(self.health_host), "health_host", self.health_host, "a host name or an address")
+        limit = self.cardinality_limit
+        _require(_is_int(limit) and limit >= 1, "cardinality_limit", limit, "a whole number of at least 1")
+        _require(self.otlp_protocol in _PROTOCOLS, "otlp_protocol", self.otlp_protocol, " or ".join(_PROTOCOLS))
+        _require(
+            self.otlp_temporality in _TEMPORALITIES, "otlp_temporality", self.otlp_temporality,
+            ", ".join(_TEMPORALITIES),
+        )  # fmt: skip
+        _require(self.otlp_histogram in _HISTOGRAMS, "otlp_histogram", self.otlp_histogram, " or ".join(_HISTOGRAMS))
+        for name in ("otlp_headers", "resource_attributes"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    def with_changes(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed, checked again."""
+        return replace(self, **changes)
+
+    @property
+    def exports_otlp(self) -> bool:
+        """Whether metrics leave over OTLP."""
+        return not self.telemetry_disabled and bool(self.otlp_endpoint or self.otlp_metrics_endpoint)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, **defaults: Any) -> Self:
+        """Read the environment; ``defaults`` are the fields to use where it says nothing.
+
+        An empty variable is one that is not set, as OpenTelemetry's specification has it.
+
+        Raises:
+            ConfigurationError: a variable that cannot be read; the message names it and its value.
+
+        >>> Settings.from_env({"GPT_TRADER_HEALTH_PORT": "9100"}, metrics_endpoint_enabled=True).health_port
+        9100
+        """
+        environ = os.environ if environ is None else environ
+        values = dict(defaults)
+        unknown = set(values) - {item.name for item in fields(cls)}
+        if unknown:
+            raise ConfigurationError(f"Settings has no field {sorted(unknown)[0]!r}")
+        for variable, name, read in _VARIABLES:
+            text = environ.get(variable, "").strip()
+            if text:
+                values[name] = _read(variable, text, read)
+        _apply_exporter_choice(environ, values)
+        attributes = values.get("resource_attributes", {})
+        if "service_name" not in values and "service.name" in attributes:
+            values["service_name"] = attributes["service.name"]
+        return cls(**values)
+
+
+def _require(holds: bool, name: str, value: object, meant: str) -> None:  # noqa: FBT001
+    if not holds:
+        raise ConfigurationError(f"{name} cannot be {value!r}; it is {meant}")
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _duration(name: str, value: object) -> float:
+    number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    _require(math.isfinite(number) and number > 0, name, value, "a number of seconds above 0")
+    return number
+
+
+def _read(variable: str, text: str, read: Callable[[str], Any]) -> Any:
+    try:
+        return read(text)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{variable}: {error}") from None
+
+
+def _boolean(text: str) -> bool:
+    word = text.casefold()
+    if word in {"1", "true", "yes", "on"}:
+        return True
+    if word in {"0", "false", "no", "off"}:
+        return False
+    raise ConfigurationError(f"{text!r} is neither true nor false; use 1 or 0")
+
+
+def _otel_boolean(text: str) -> bool:
+    # OpenTelemetry's specification: only "true", in any case, is true.
+    return text.casefold() == "true"
+
+
+def _port(text: str) -> int:
+    port = int(text) if re.fullmatch(r"[0-9]{1,5}", text) else -1
+    if not 0 <= port <= _MAX_PORT:
+        raise ConfigurationError(f"{text!r} is no port; use a number from 0 to {_MAX_PORT}")
+    return port
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) == 0:
+        raise ConfigurationError(f"{text!r} is no count; use a whole number of at least 1")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise ConfigurationError(f"{text!r} is no duration; use a number above 0")
+    return seconds
+
+
+def _milliseconds(text: str) -> float:
+    return _seconds(text) / 1000.0
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text.casefold() not in choices:
+            raise ConfigurationError(f"{text!r} is not known; use one of {', '.join(choices)}")
+        return text.casefold()
+
+    return read
+
+
+def _pairs(text: str) -> dict[str, str]:
+    # W3C Baggage octets, as the specification asks of both variables. The text itself is never repeated in a
+    # message: a header's value is usually a token.
+    pairs = {}
+    for position, item in enumerate(filter(None, map(str.strip, text.split(","))), start=1):
+        key, equals, value = item.partition("=")
+        if not equals or not key.strip():
+            raise ConfigurationError(f"item {position} is not of the form key=value")
+        pairs[unquote(key.strip())] = unquote(value.strip())
+    return pairs
+
+
+def _text(text: str) -> str:
+    return text
+
+
+# Later rows win over earlier ones for the same field: the variable for metrics over the one for all signals.
+_VARIABLES: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
+    ("GPT_TRADER_HEALTH_SERVER_ENABLED", "health_server_enabled", _boolean),
+    ("GPT_TRADER_HEALTH_HOST", "health_host", _text),
+    ("GPT_TRADER_HEALTH_PORT", "health_port", _port),
+    ("GPT_TRADER_METRICS_ENDPOINT_ENABLED", "metrics_endpoint_enabled", _boolean),
+    ("GPT_TRADER_CARDINALITY_LIMIT", "cardinality_limit", _count),
+    ("GPT_TRADER_WS_MESSAGE_STALE_SECONDS", "ws_message_stale_after", _seconds),
+    ("GPT_TRADER_WS_HEARTBEAT_STALE_SECONDS", "ws_heartbeat_stale_after", _seconds),
+    ("OTEL_SDK_DISABLED", "telemetry_disabled", _otel_boolean),
+    ("OTEL_RESOURCE_ATTRIBUTES", "resource_attributes", _pairs),
+    ("OTEL_SERVICE_NAME", "service_name", _text),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "otlp_endpoint", _text),
+    ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "otlp_metrics_endpoint", _text),
+    ("OTEL_EXPORTER_OTLP_PROTOCOL", "otlp_protocol", _one_of(*_PROTOCOLS)),
+    ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "otlp_protocol", _one_of(*_PROTOCOLS)),
+    ("OTEL_EXPORTER_OTLP_HEADERS", "otlp_headers", _pairs),
+    ("OTEL_EXPORTER_OTLP_METRICS_HEADERS", "otlp_headers", _pairs),
+    # Milliseconds, as the specification says; OpenTelemetry's own Python exporters read seconds.
+    ("OTEL_EXPORTER_OTLP_TIMEOUT", "otlp_timeout", _milliseconds),
+    ("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "otlp_timeout", _milliseconds),
+    ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "otlp_temporality", _one_of(*_TEMPORALITIES)),
+    ("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "otlp_histogram", _one_of(*_HISTOGRAMS)),
+    ("OTEL_METRIC_EXPORT_INTERVAL", "export_interval", _milliseconds),
+)
+
+_DEFAULT_ENDPOINTS: Final = {"http/protobuf": "http://localhost:4318", "grpc": "http://localhost:4317"}
+
+
+def _apply_exporter_choice(environ: Mapping[str, str], values: dict[str, Any]) -> None:
+    """Apply ``OTEL_METRICS_EXPORTER``: "none" sends nothing, "otlp" asks for OTLP at its default address."""
+    choice = environ.get("OTEL_METRICS_EXPORTER", "").strip().casefold()
+    if not choice:
+        return
+    chosen = {word.strip() for word in choice.split(",")}
+    unknown = chosen - {"none", "otlp", "prometheus"}
+    if unknown:
+        raise ConfigurationError(
+            f"OTEL_METRICS_EXPORTER: {sorted(unknown)[0]!r} is not known; use otlp, prometheus or none"
+        )
+    if "otlp" not in chosen:
+        values["otlp_endpoint"] = values["otlp_metrics_endpoint"] = None
+    elif not (values.get("otlp_endpoint") or values.get("otlp_metrics_endpoint")):
+        values["otlp_endpoint"] = _DEFAULT_ENDPOINTS[values.get("otlp_protocol", "http/protobuf")]

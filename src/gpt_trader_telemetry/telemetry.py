@@ -1,0 +1,290 @@
+"""Telemetry owns everything: the pipeline, the HTTP server, and what is recorded through it."""
+
+import atexit
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from opentelemetry import metrics as otel_metrics
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.trace import TracerProvider
+
+from gpt_trader_telemetry import instrument
+from gpt_trader_telemetry.errors import ConfigurationError
+from gpt_trader_telemetry.http.app import App, Handler, metrics_route
+from gpt_trader_telemetry.instrument.account import Account
+from gpt_trader_telemetry.instrument.broker import BrokerCall
+from gpt_trader_telemetry.instrument.guards import GuardRun
+from gpt_trader_telemetry.instrument.instrument import Instrument
+from gpt_trader_telemetry.instrument.orders import OrderSubmission
+from gpt_trader_telemetry.instrument.process import ProcessUsage
+from gpt_trader_telemetry.instrument.record import Labels
+from gpt_trader_telemetry.instrument.site import NOTHING, Scope
+from gpt_trader_telemetry.instrument.verdicts import Classify
+from gpt_trader_telemetry.instrument.websocket import WebSocket
+from gpt_trader_telemetry.pipeline.borrowed import BorrowedPipeline
+from gpt_trader_telemetry.pipeline.delivery import Delivery
+from gpt_trader_telemetry.pipeline.disabled import DisabledPipeline
+from gpt_trader_telemetry.pipeline.own import OwnPipeline
+from gpt_trader_telemetry.recording.current import DEFAULT, Slot
+from gpt_trader_telemetry.settings import Settings
+
+if TYPE_CHECKING:
+    from gpt_trader_telemetry.http.server import Server
+
+_SERVER_STOP_TIMEOUT: Final = 0.4
+
+
+class Telemetry:
+    """The telemetry of one bot. Several may live in one process; they share nothing.
+
+    It opens what its settings ask for when it is made, and closes it in ``shutdown`` or at the end of a
+    ``with`` block.
+
+    Args:
+        settings: what to open; read from the environment unless given.
+        meter_provider: record through this OpenTelemetry MeterProvider instead of the built-in cells; its owner
+            exports.
+        tracer_provider: kept for spans.
+
+    Raises:
+        ConfigurationError: a setting that cannot be meant, or a port that is taken.
+
+    >>> with Telemetry(Settings()) as telemetry:
+    ...     telemetry.record_gauge("gpt_trader_open_orders", 3)
+    ...     "gpt_trader_open_orders 3" in telemetry.metrics_text()
+    True
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        meter_provider: MeterProvider | None = None,
+        tracer_provider: TracerProvider | None = None,
+    ) -> None:
+        self.settings = Settings.from_env() if settings is None else settings
+        self.tracer_provider = tracer_provider
+        self._pipeline = _make_pipeline(self.settings, meter_provider)
+        self._slot = Slot(self._pipeline.recorder)
+        self._process = ProcessUsage(self._pipeline.recorder)
+        self.websocket = WebSocket(
+            self._slot,
+            message_stale_after=self.settings.ws_message_stale_after,
+            heartbeat_stale_after=self.settings.ws_heartbeat_stale_after,
+        )
+        self.account = Account(self._slot)
+        self._closing = threading.Lock()
+        self._delivery: Delivery | None = None
+        self.server: Server | None = self._serve()
+        """The HTTP server, with its ``url``; None where the settings start none."""
+        atexit.register(self.shutdown)
+        _after_fork_in_child(self)
+
+    def _serve(self) -> "Server | None":
+        if not self.settings.health_server_enabled:
+            return None
+        from gpt_trader_telemetry.http.server import start  # noqa: PLC0415 - loads the HTTP library
+
+        try:
+            return start(
+                App(self._routes(), on_error=self._note_http_error),
+                host=self.settings.health_host,
+                port=self.settings.health_port,
+                on_error=self._note_http_error,
+            )
+        except ConfigurationError:
+            self._pipeline.shutdown(0)
+            raise
+
+    def _routes(self) -> dict[str, Handler]:
+        prometheus = self._pipeline.prometheus
+        if not self.settings.metrics_endpoint_enabled:
+            return {"/metrics": metrics_route(None)}
+        if self.settings.telemetry_disabled:
+            return {"/metrics": metrics_route(None, error="Telemetry disabled", hint="Unset OTEL_SDK_DISABLED")}
+        if prometheus is None:
+            hint = "The MeterProvider given takes no further readers; scrape it by a reader of its own"
+            return {"/metrics": metrics_route(None, error="Metrics endpoint unavailable", hint=hint)}
+        return {"/metrics": metrics_route(prometheus.render)}
+
+    def _note_http_error(self, error: BaseException) -> None:
+        self._pipeline.recorder.faults.note("http", "a request could not be answered", error)
+
+    @property
+    def meter_provider(self) -> MeterProvider:
+        """The MeterProvider for instruments of your own; they appear on both roads beside the catalogue's."""
+        return self._pipeline.meter_provider
+
+    def metrics_text(self, accept: str = "text/plain") -> str:
+        """Return what ``/metrics`` would answer, also where no server runs; empty if there is nothing to scrape."""
+        prometheus = self._pipeline.prometheus
+        return "" if prometheus is None else prometheus.render(accept)[1].decode()
+
+    def flush(self, timeout: float = 2.0) -> Delivery:
+        """Deliver what was recorded so far; wait ``timeout`` seconds at the most. Only DELIVERED is true."""
+        return self._pipeline.flush(timeout) if self._delivery is None else self._delivery
+
+    def shutdown(self, timeout: float = 2.0) -> Delivery:
+        """Deliver what was recorded and close everything, within about ``timeout`` seconds.
+
+        True only if everything was delivered. A second call returns what the first did. Decorated functions go
+        on working and record nothing.
+        """
+        with self._closing:
+            if self._delivery is None:
+                if DEFAULT.recorder is self._pipeline.recorder:
+                    DEFAULT.set(None)
+                self._slot.set(None)
+                self._delivery = self._pipeline.shutdown(timeout)
+                if self.server is not None:
+                    self.server.stop(_SERVER_STOP_TIMEOUT)
+                atexit.unregister(self.shutdown)
+            return self._delivery
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.shutdown()
+
+    def _restart_after_fork(self) -> None:
+        if self._delivery is not None:
+            return
+        self._closing = threading.Lock()
+        self._slot.reset_after_fork()
+        DEFAULT.reset_after_fork()
+        self.websocket.reset()
+        self._process.reset()
+        if self.server is not None:
+            self.server.close_inherited()
+            self.server = None
+        self._pipeline.restart_after_fork()
+
+    # What follows is every module-level name as a method: the same, recording into this Telemetry.
+
+    def broker_call(self, operation: str, *, classify: Classify | None = None) -> Instrument[BrokerCall]:
+        """Measure calls to the broker; see :func:`gpt_trader_telemetry.broker_call`."""
+        return instrument.broker.broker_call(operation, classify=classify, slot=self._slot)
+
+    def order_submission(
+        self,
+        side: object = None,
+        *,
+        side_of: Callable[..., object] | None = None,
+        decision_id: object = NOTHING,
+        classify: Classify | None = None,
+    ) -> Instrument[OrderSubmission]:
+        """Count and time orders; see :func:`gpt_trader_telemetry.order_submission`."""
+        return instrument.orders.order_submission(
+            side, side_of=side_of, decision_id=decision_id, classify=classify, slot=self._slot
+        )
+
+    def guard(self, name: str, *, classify: Classify | None = None) -> Instrument[GuardRun]:
+        """Count a risk guard's runs and trips; see :func:`gpt_trader_telemetry.guard`."""
+        return instrument.guards.guard(name, classify=classify, slot=self._slot)
+
+    def cycle(self) -> Instrument[Scope]:
+        """Time one trading cycle; see :func:`gpt_trader_telemetry.cycle`."""
+        return instrument.cycle.cycle(slot=self._slot)
+
+    def phase(self, name: str) -> Instrument[Scope]:
+        """Time one phase of a cycle; see :func:`gpt_trader_telemetry.phase`."""
+        return instrument.cycle.phase(name, slot=self._slot)
+
+    def record_counter(self, name: str, increment: Any = 1, labels: Labels = None) -> None:
+        """Add to a counter; see :func:`gpt_trader_telemetry.record_counter`."""
+        instrument.record.record_counter(name, increment, labels, slot=self._slot)
+
+    def record_gauge(self, name: str, value: Any, labels: Labels = None) -> None:
+        """Set a gauge; see :func:`gpt_trader_telemetry.record_gauge`."""
+        instrument.record.record_gauge(name, value, labels, slot=self._slot)
+
+    def record_histogram(
+        self, name: str, value: Any, labels: Labels = None, buckets: Iterable[float] | None = None
+    ) -> None:
+        """Record a value in a histogram; see :func:`gpt_trader_telemetry.record_histogram`."""
+        instrument.record.record_histogram(name, value, labels, buckets, slot=self._slot)
+
+    def record_data_quality(
+        self, symbol: str, interval: str, score: Any, issues: Iterable[tuple[object, object]] = ()
+    ) -> None:
+        """Record what a load of candles was like; see :func:`gpt_trader_telemetry.record_data_quality`."""
+        instrument.record.record_data_quality(symbol, interval, score, issues, slot=self._slot)
+
+
+def _make_pipeline(
+    settings: Settings, meter_provider: MeterProvider | None
+) -> OwnPipeline | BorrowedPipeline | DisabledPipeline:
+    if settings.telemetry_disabled:
+        return DisabledPipeline()
+    return OwnPipeline(settings) if meter_provider is None else BorrowedPipeline(settings, meter_provider)
+
+
+def _after_fork_in_child(telemetry: Telemetry) -> None:
+    if not hasattr(os, "register_at_fork"):
+        return
+    alive = weakref.WeakMethod(telemetry._restart_after_fork)
+
+    def restart() -> None:
+        again = alive()
+        if again is not None:
+            again()
+
+    os.register_at_fork(after_in_child=restart)
+
+
+class _Default:
+    """The process default and what it was made with."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.telemetry: Telemetry | None = None
+        self.made_with: tuple[object, ...] = ()
+
+
+_default = _Default()
+
+
+def configure(
+    *,
+    settings: Settings | None = None,
+    meter_provider: MeterProvider | None = None,
+    tracer_provider: TracerProvider | None = None,
+    set_global: bool = False,
+) -> Telemetry:
+    """Make the process's default Telemetry, which module-level decorators record into.
+
+    A second call returns the same one; after its shutdown, a new one.
+
+    Args:
+        settings: read from the environment unless given.
+        meter_provider: record through this MeterProvider; see ``Telemetry``.
+        tracer_provider: kept for spans.
+        set_global: make its MeterProvider OpenTelemetry's global one too, which works once a process.
+
+    Raises:
+        ConfigurationError: a setting that cannot be meant, a port that is taken, or a second call with other
+            arguments than the first.
+    """
+    made_with = (settings, meter_provider, tracer_provider, set_global)
+    with _default.lock:
+        existing = _default.telemetry
+        if existing is not None and existing._delivery is None:
+            if made_with not in (_default.made_with, (None, None, None, False)):
+                raise ConfigurationError(
+                    "configure() was called before with other arguments; shut that Telemetry down first, or make "
+                    "one of your own with Telemetry(...)"
+                )
+            return existing
+        telemetry = Telemetry(settings, meter_provider=meter_provider, tracer_provider=tracer_provider)
+        if set_global:
+            otel_metrics.set_meter_provider(telemetry.meter_provider)
+        DEFAULT.set(telemetry._pipeline.recorder)
+        _default.telemetry, _default.made_with = telemetry, made_with
+        return telemetry

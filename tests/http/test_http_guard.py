@@ -1,0 +1,254 @@
+"""Hostile and broken clients: what they take is bounded, and probes are answered beside them."""
+
+import logging
+import random
+import select
+import socket
+import time
+
+import pytest
+
+HEAD = b"GET /live HTTP/1.1\r\nHost: x\r\n"
+BIG = b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def quick(probe, *args, within=1.0):
+    """Ask, and insist on a quick answer."""
+    started = time.monotonic()
+    status = probe(*args)[0]
+    assert time.monotonic() - started < within
+    return status
+
+
+def test_200_dripping_connections_do_not_stop_a_probe(serve, connect, ask, descriptors, ended, until):
+    """/live answers all the while, descriptors stay bounded, and the drips end at the deadline of the head."""
+    server = serve(connections=32, head_seconds=1.0)
+    before = descriptors()
+    drips = [connect(server, HEAD + b"X-Drip: ") for _ in range(200)]
+    opened = time.monotonic()
+    while time.monotonic() - opened < 1.7:
+        for sock in drips:
+            try:
+                sock.send(b"x")
+            except OSError:
+                continue
+        assert quick(ask, server) == 200
+        assert descriptors() - before - len(drips) <= 32 + 24
+        time.sleep(0.1)
+    assert all(ended(sock, timeout=0.5) for sock in drips)
+    until(lambda: server.connections == 0)
+    counts = server.counts
+    assert counts.evicted >= 168
+    assert counts.timed_out > 0
+    assert counts.refused == 0
+
+
+def test_a_head_has_its_time_however_it_drips(serve, connect, ended):
+    """From the connection's start, whether bytes come or not."""
+    server = serve(head_seconds=0.4)
+    silent, dripping = connect(server), connect(server, HEAD)
+    started = time.monotonic()
+    while not select.select([dripping], [], [], 0.05)[0]:
+        dripping.send(b"a")
+        assert time.monotonic() - started < 2
+    assert 0.3 < time.monotonic() - started < 1.0
+    assert ended(dripping)
+    assert ended(silent)
+    assert server.counts.timed_out == 2
+
+
+def test_a_later_request_has_the_same_time_from_its_first_byte(serve, connect, ended):
+    """A connection that behaved once is trusted no more than another."""
+    server = serve(head_seconds=0.3, idle_seconds=5)
+    sock = connect(server, HEAD + b"\r\n")
+    assert sock.recv(1000).startswith(b"HTTP/1.1 200")
+    time.sleep(0.5)  # idle for longer than a head may take
+    sock.sendall(b"G")
+    started = time.monotonic()
+    assert ended(sock)
+    assert 0.2 < time.monotonic() - started < 1.0
+    assert server.counts.timed_out == 1
+
+
+def test_an_idle_connection_is_closed(serve, connect, ended):
+    """Politely, and after a while."""
+    server = serve(idle_seconds=0.3)
+    sock = connect(server, HEAD + b"\r\n")
+    assert ended(sock, timeout=2)
+    assert server.counts.timed_out == 0
+
+
+@pytest.mark.parametrize("method", [b"POST", b"GET"])
+def test_a_body_is_never_waited_for(serve, connect, ended, method):
+    """The answer comes at once and the connection ends, whatever the body would have been."""
+    server = serve()
+    sock = connect(server, method + b" /live HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nabc")
+    started = time.monotonic()
+    answer = sock.recv(1000)
+    assert answer.startswith(b"HTTP/1.1 405" if method == b"POST" else b"HTTP/1.1 200")
+    assert b"connection: close" in answer.lower()
+    assert ended(sock)
+    assert time.monotonic() - started < 1
+
+
+def test_slow_bodies_do_not_stop_a_probe(serve, connect, ask, site, until):
+    """Not even beside a route that hangs on them."""
+    server = serve(connections=32)
+    slow = b"GET /hang HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n"
+    socks = [connect(server, slow) for _ in range(100)]
+    until(lambda: site.hangs == 2)
+    for _ in range(5):
+        for sock in socks:
+            try:
+                sock.send(b"x")
+            except OSError:
+                continue
+        assert quick(ask, server) == 200
+
+
+@pytest.mark.parametrize("pipelined", [1, 20])
+def test_clients_that_do_not_read_are_bounded(serve, connect, ask, until, pipelined):
+    """They give way to a probe at the cap, and end at the deadline of the request."""
+    server = serve(connections=8, request_seconds=1.0, idle_seconds=0.3)
+    for _ in range(12):
+        connect(server, BIG * pipelined)
+    for _ in range(5):
+        assert quick(ask, server, within=2.0) == 200
+    until(lambda: server.connections == 0, timeout=4)
+    assert server.counts.timed_out > 0
+
+
+def test_at_the_cap_who_waits_for_us_stays(serve, connect, ask, site, until):
+    """Requests that hang on our side keep their seats, at most half of all, so that a probe finds one."""
+    server = serve(connections=4)
+    waiting = [connect(server, b"GET /hang HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(20)]
+    until(lambda: site.hangs == 2)
+    assert quick(ask, server) == 200
+    assert quick(ask, server, "/metrics") == 503
+    site.release.set()
+    for sock in waiting[:2]:
+        assert sock.recv(100).startswith(b"HTTP/1.1 200")
+    assert quick(ask, server, "/metrics") == 200
+    assert server.counts.refused == 0
+
+
+def test_the_oldest_waiting_connection_gives_way(serve, connect, ask, ended, until):
+    """Not the one that has just come."""
+    server = serve(connections=3)
+    socks = []
+    for number in range(3):
+        socks.append(connect(server, HEAD))
+        until(lambda: server.connections == number + 1)  # noqa: B023
+    assert ask(server)[0] == 200
+    assert ended(socks[0])
+    assert not ended(socks[2], timeout=0.1)
+
+
+@pytest.mark.parametrize("size", [20_000, 60_000, 2_000_000])
+def test_a_head_is_limited_in_size(serve, connect, size):
+    """However fast it is sent."""
+    server = serve(head_bytes=8192)
+    sock = connect(server)
+    try:
+        sock.sendall(HEAD + b"X-Long: " + b"a" * size)
+        sock.settimeout(3)
+        assert sock.recv(1000).startswith(b"HTTP/1.1 400")
+    except ConnectionError:
+        pass  # cut off while still sending
+    assert server.counts.malformed == 1
+
+
+def corpus(seed, size):
+    """Requests that are none: known tricks, then mutations of a good request."""
+    yield from (
+        b"\r\n\r\n\r\n", b"\x00" * 50, b"GET\r\n\r\n", b"GET /\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b" GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"GET /\x80 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x5a" * 200,
+        HEAD + b"Bad Name: x\r\n\r\n", HEAD + b": x\r\n\r\n", HEAD + b"X: a\x00b\r\n\r\n", HEAD + b" folded\r\n\r\n",
+        HEAD + b"Content-Length: -1\r\n\r\n", HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        HEAD + b"Content-Length: 99999999999999999999999999\r\n\r\n", HEAD + b"Content-Length: 1e3\r\n\r\n",
+        HEAD + b"Transfer-Encoding: gzip\r\n\r\n", HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 40 + b"\r\n",
+        HEAD + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\n\r\n",
+        HEAD + b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: a\r\n\r\n",
+        HEAD + b"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: a\r\n\r\n",
+        HEAD + b"Expect: 100-continue\r\nContent-Length: 3\r\n\r\n", b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\nrest",
+        HEAD + b"A: b\r\n" * 900 + b"\r\n", (HEAD + b"\r\n") * 40 + b"junk",
+        b"GET /slow HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"GET /%ff%00%0d%0a?%ff\xc2 HTTP/1.1\r\nHost: x\r\n\r\n", b"GET http:// HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n",
+    )  # fmt: skip
+    dice = random.Random(seed)  # the same corpus in every run
+    good = b"GET /metrics?a=b HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc"
+    for _ in range(size):
+        broken = bytearray(good)
+        for _ in range(dice.randint(1, 6)):
+            place = dice.randrange(len(broken))
+            broken[place : place + dice.randint(0, 3)] = dice.randbytes(dice.randint(0, 3))
+        yield bytes(broken)
+
+
+def attack(server, requests, connect):
+    """Send each on its own connection, half of them cut short, and wait until the server has let go of all."""
+    for number, request in enumerate(requests):
+        sock = connect(server)
+        try:
+            sock.sendall(request)
+            if number % 4 == 0:
+                sock.shutdown(socket.SHUT_WR)
+            elif number % 4 == 1:
+                # A reset in the middle of things.
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                sock.close()
+        except OSError:
+            continue
+
+
+def test_malformed_requests_log_nothing(serve, connect, ask, site, until, caplog, capfd):
+    """Not a line, not a report, and the next probe is answered; they are only counted."""
+    caplog.set_level(logging.DEBUG)
+    server = serve(head_seconds=0.4, idle_seconds=0.3, request_seconds=1.0)
+    caplog.clear()
+    attack(server, corpus(1, 300), connect)
+    assert quick(ask, server) == 200
+    until(lambda: server.connections == 0)
+    assert caplog.records == []
+    assert capfd.readouterr() == ("", "")
+    assert site.errors == []
+    assert server.counts.malformed > 50
+
+
+@pytest.mark.soak
+def test_a_large_malformed_corpus_logs_nothing(serve, connect, ask, site, until, caplog, capfd):
+    """The same with ten thousand mutations."""
+    server = serve(head_seconds=0.4, idle_seconds=0.3, request_seconds=1.0)
+    caplog.clear()
+    attack(server, corpus(2, 10_000), connect)
+    assert quick(ask, server) == 200
+    until(lambda: server.connections == 0)
+    assert (caplog.records, capfd.readouterr(), site.errors) == ([], ("", ""), [])
+
+
+def test_without_descriptors_it_waits_and_recovers(serve, connect, ask, site, caplog):
+    """The process's shortage is reported once, costs no processor time, and ends when it ends."""
+    resource = pytest.importorskip("resource", reason="descriptor limits are a matter of POSIX")
+    server = serve()
+    assert ask(server)[0] == 200
+    caplog.clear()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    client = socket.socket()
+    client.settimeout(5)
+    with client, open("/dev/null", "rb") as last:  # noqa: PTH123
+        resource.setrlimit(resource.RLIMIT_NOFILE, (last.fileno() + 1, hard))
+        try:
+            client.connect((server.host, server.port))
+            client.sendall(HEAD + b"\r\n")
+            before = time.process_time()
+            time.sleep(0.7)
+            assert time.process_time() - before < 0.1
+            assert server.counts.starved >= 1
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert client.recv(100).startswith(b"HTTP/1.1 200")
+    assert [type(error) for error in site.errors] == [OSError]
+    assert caplog.records == []
