@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from itertools import pairwise
 from typing import Final
 
 from gpt_trader_telemetry.errors import UsageError
@@ -141,7 +142,7 @@ def check_label_name(name: object) -> str:
 def check_buckets(buckets: Iterable[float]) -> tuple[float, ...]:
     """Return bucket bounds as a tuple of finite, strictly rising floats, else raise UsageError."""
     bounds = tuple(float(bound) for bound in buckets)
-    rising = all(low < high for low, high in zip(bounds, bounds[1:], strict=False))
+    rising = all(low < high for low, high in pairwise(bounds))
     finite = all(abs(bound) != float("inf") for bound in bounds)
     if not bounds or not rising or not finite:
         raise UsageError(f"buckets must be finite and strictly rising, not {bounds}")

@@ -113,7 +113,7 @@ class Settings:
         values = dict(defaults)
         unknown = set(values) - {item.name for item in fields(cls)}
         if unknown:
-            raise ConfigurationError(f"Settings has no field {sorted(unknown)[0]!r}")
+            raise ConfigurationError(f"Settings has no field {min(unknown)!r}")
         for variable, name, read in _VARIABLES:
             text = environ.get(variable, "").strip()
             if text:
@@ -251,7 +251,7 @@ def _apply_exporter_choice(environ: Mapping[str, str], values: dict[str, Any]) -
     unknown = chosen - {"none", "otlp", "prometheus"}
     if unknown:
         raise ConfigurationError(
-            f"OTEL_METRICS_EXPORTER: {sorted(unknown)[0]!r} is not known; use otlp, prometheus or none"
+            f"OTEL_METRICS_EXPORTER: {min(unknown)!r} is not known; use otlp, prometheus or none"
         )
     if "otlp" not in chosen:
         values["otlp_endpoint"] = values["otlp_metrics_endpoint"] = None

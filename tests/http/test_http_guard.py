@@ -121,12 +121,15 @@ def test_clients_that_do_not_read_are_bounded(serve, connect, ask, until, pipeli
 def test_at_the_cap_who_waits_for_us_stays(serve, connect, ask, site, until):
     """Requests that hang on our side keep their seats, at most half of all, so that a probe finds one."""
     server = serve(connections=4)
-    waiting = [connect(server, b"GET /hang HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(20)]
+    hang = b"GET /hang HTTP/1.1\r\nHost: x\r\n\r\n"
+    waiting = [connect(server, hang), connect(server, hang)]
     until(lambda: site.hangs == 2)
+    for _ in range(20):
+        connect(server, hang)
     assert quick(ask, server) == 200
     assert quick(ask, server, "/metrics") == 503
     site.release.set()
-    for sock in waiting[:2]:
+    for sock in waiting:
         assert sock.recv(100).startswith(b"HTTP/1.1 200")
     assert quick(ask, server, "/metrics") == 200
     assert server.counts.refused == 0

@@ -150,7 +150,7 @@ class OtlpRoad:
 
     def _export(self) -> Delivery:
         # Instrumented HTTP clients must not trace or measure the export itself.
-        token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
+        token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))  # noqa: FBT003
         try:
             delivered = self._send_all()
         except Exception as fault:
