@@ -144,7 +144,7 @@ class Bot:
 
     @guard("daily_loss")
     def check_daily_loss(self) -> None:
-        if self.account.profit_today < -100:
+        if self.account.profit_today < -150:
             raise DayIsOverError("lost enough for today")
 
     @guard("position_limit")

@@ -29,9 +29,15 @@ def parse_options(about: str) -> argparse.Namespace:
     add("--ticks", type=int, metavar="N", help="replay N candles, then only serve; else replay without end")
     add("--candles", type=Path, default=DATA, metavar="FILE.csv", help="SYMBOL_*.csv; default: " + DATA.name)
     add("--seed", type=int, default=7, metavar="N", help="of what the exchange does (%(default)s)")
-    add("--faults", type=_faults, default=Faults(), metavar="NAME=RATE,...", help=_spell(Faults()))
+    add(
+        "--faults",
+        type=_faults,
+        default=Faults(),
+        metavar="NAME=RATE,...",
+        help="what the exchange does wrong: " + _names(),
+    )
     add("--port", type=int, help="where to serve (GPT_TRADER_HEALTH_PORT, else 8080)")
-    add("--ledger", type=Path, metavar="FILE.json", help="write down what the bot itself knows it did")
+    add("--ledger", type=_file, metavar="FILE.json", help="write down what the bot itself knows it did")
     return parser.parse_args()
 
 
@@ -71,7 +77,7 @@ class Screen:
         self._begun = self._last = time.monotonic()
         print(f"paper bot on {market.symbol}, {len(market.candles)} candles of {market.interval_name}")
         print(f"  metrics   {server.url}/metrics" if server else "  metrics   not served")
-        print(f"  exchange  http://{exchange.host}, {_spell(exchange.faults)}")
+        print(f"  exchange  http://{exchange.host}  {_spell(exchange.faults)}")
         print("  Ctrl-C stops it", flush=True)
 
     def show(self, bot: Any, *, now: bool = False) -> None:
@@ -89,8 +95,12 @@ class Screen:
 
 
 def _spell(faults: Faults) -> str:
-    late = f"late={faults.late:g},late_seconds={faults.late_seconds:g}"
-    return ",".join([late, *(f"{name}={rate:g}" for name, rate in faults.rates.items() if name != "late")])
+    shares = ", ".join(f"{name} {100 * rate:.3g}%" for name, rate in faults.rates.items())
+    return f"{shares} (late by {faults.late_seconds:g} s)"
+
+
+def _names() -> str:
+    return ", ".join(vars(Faults()))
 
 
 def _faults(text: str) -> Faults:
@@ -98,6 +108,13 @@ def _faults(text: str) -> Faults:
         return Faults.parse(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _file(text: str) -> Path:
+    path = Path(text)
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{path.parent} is no folder that a ledger could be written to")
+    return path
 
 
 def _seconds(text: str) -> float:

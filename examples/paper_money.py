@@ -11,8 +11,8 @@ from candles import Candle
 CASH: Final = 100_000.0
 LOT: Final = 10_000.0
 """US dollars to begin with, and in one order."""
-FAST: Final = 6
-SLOW: Final = 36
+FAST: Final = 3
+SLOW: Final = 24
 """Candles in the two moving averages."""
 
 
@@ -68,5 +68,5 @@ def side_to_trade(candles: Sequence[Candle], exposure: float) -> str | None:
         return None
     closes = [candle.close for candle in candles]
     trend = (mean(closes[-FAST:]) / mean(closes[-SLOW:]) - 1) / usual_move(candles)
-    wanted, held = round(3 * trend), round(exposure / LOT)
+    wanted, held = round(1.5 * trend), round(exposure / LOT)
     return "buy" if wanted > held else "sell" if wanted < held else None

@@ -149,9 +149,10 @@ def _evidence(error: BaseException, traits: "_Traits") -> Iterator[str | None]:
             yield _reason_of_status(_read(source, name, traits.unread))
     if traits.rpc:
         yield _reason_of_rpc(error)
-    bodies = (body for body in (response, *error.args[:4]) if isinstance(body, dict))
-    attributes = (_read(error, name, traits.unread) for name in _CODE_ATTRIBUTES)
-    yield from map(reason_of_code, _codes([*attributes, *bodies]))
+    bodies = [body for body in (response, *error.args[:4]) if isinstance(body, dict)]
+    bodies += [body for name in _CODE_ATTRIBUTES if (body := _read(error, name, traits.unread)) is not None]
+    if bodies:
+        yield from map(reason_of_code, _codes(bodies))
     yield from _heard(_message(error, traits))
 
 
@@ -179,8 +180,8 @@ _CLASSES: Final = {
         "timeout": "Timeout RequestTimeout ConnectTimeout ReadTimeout WriteTimeout PoolTimeout ServerTimeout"
         " ConnectionTimeout SocketTimeout FutureTimeout WebSocketTimeout",
         "network": "Network Connection ClientConnection ClientPayload ConnectionClosed NewConnection MaxRetry"
-        " ChunkedEncoding IncompleteRead Protocol Transport Proxy SSL gaierror herror URL BrokenResource"
-        " http.client.HTTPException WebSocketConnectionClosed WebSocketAddress WebSocketProxy",
+        " ChunkedEncoding IncompleteRead InvalidChunkLength Protocol Transport Proxy SSL URL gaierror herror"
+        " BrokenResource http.client.HTTPException WebSocketConnectionClosed WebSocketAddress WebSocketProxy",
         "rate_limit": "RateLimitExceeded DDoSProtection RateLimit TooManyRequests",
         "auth": "Authentication Auth PermissionDenied Unauthorized InvalidNonce RestrictedLocation",
         "insufficient_funds": "InsufficientFunds InsufficientFund InsufficientBalance InsufficientMargin",
@@ -238,7 +239,7 @@ def _stem(kind: type) -> str:
 def _home(kind: type, name: str) -> str:
     """Return the package whose class gives ``kind`` its attribute ``name``."""
     owner = next((owner for owner in kind.__mro__ if name in vars(owner)), object)
-    return owner.__module__.partition(".")[0]
+    return str(owner.__module__).partition(".")[0]
 
 
 _STATUSES = {
@@ -288,7 +289,7 @@ def _codes(found: object, depth: int = 4) -> Iterator[str]:
             yield from _codes(item, depth - 1)
 
 
-_MONEY = "(?:funds?|balances?|margin|buying power|collateral|equity|cash)"
+_MONEY = "(?:funds?|balances?|margin|buying power|collateral|equity|cash|assets?)"
 _AMOUNTS = ("size", "quantity", "qty", "amount", "notional", "volume")
 _IS_BAD = (
     r"(?: of \S{1,40})?(?: is| was)?"
@@ -305,15 +306,15 @@ _PHRASES = (
      "cannot connect to host", "failed to establish", "name or service not known", "name resolution",
      "network is unreachable", "no route to host", "broken pipe"),
     ("insufficient_funds", rf"insufficient (?:\w+ ){{0,3}}?{_MONEY}", rf"not enough (?:\w+ ){{0,3}}?{_MONEY}",
-     rf"exceeds (?:\w+ ){{0,2}}?{_MONEY}", "balance (?:is )?(?:too low|low|not enough)"),
+     rf"exceeds (?:\w+ ){{0,2}}?{_MONEY}", "balance (?:is )?(?:too low|low|not enough|insufficient)"),
     ("market_closed", "market (?:is )?(?:currently )?(?:closed|halted|suspended)", "order entry disabled",
      "trading (?:is )?(?:currently )?(?:closed|halted|suspended|disabled)", r"outside (?:\w+ )?trading hours",
      "untradable product", "trading session"),
     ("auth", "unauthorized", "unauthenticated", "authentication (?:failed|error)", "missing required scopes",
-     "invalid (?:api )?(?:key|signature|nonce|token|scope)"),
+     r"invalid (?:\w+ )?(?:key|signature|nonce|token|scopes?|credentials)", "access denied"),
     ("exchange_unavailable", "service (?:is )?(?:temporarily )?unavailable", "internal (?:server )?error",
-     r"too many 5\d\d error", "bad gateway", "under maintenance"),
-    ("not_found", r"order (?:\w+ ){0,5}?(?:not found|does not exist)", "unknown (?:cancel )?order(?! type)",
+     r"too many 5\d\d error", "bad gateway", "(?:under|undergoing|scheduled) maintenance"),
+    ("not_found", r"order (?:\w+ ){0,5}?(?:not found|not exist)", "unknown (?:cancel )?order(?! type)",
      "no such order"),
     ("post_only", "post only(?! not)", "would immediately (?:match|execute|fill|take)"),
     ("invalid_price", rf"price{_IS_BAD}", "invalid (?:limit |stop |order )?price", "min(?:imum)? price",
@@ -325,17 +326,18 @@ _PHRASES = (
 _CODE_PHRASES = (
     ("timeout", "timeout"),
     ("network", "network(?: error)?$", "connection error"),
-    ("auth", "auth$", "authentication", "permission denied", "forbidden"),
-    ("exchange_unavailable", "unavailable$", "maintenance", "internal$"),
+    ("auth", "auth$", "authentication", "permission denied", "forbidden", "missing (?:permission|credentials)"),
+    ("exchange_unavailable", "unavailable$", "maintenance", "internal$", "server error"),
     ("not_found", "not found"),
     ("invalid_price", "price (?!book)", "(?<= )prices?$"),
     ("invalid_size", *(f"(?<= ){word}|{word} " for word in _AMOUNTS)),
-    ("invalid_order", "invalid", "bad request", "unsupported", "duplicate", "not (?:supported|allowed with)"),
+    ("invalid_order", "invalid", "bad request", "unsupported", "duplicate", "not (?:supported|allowed with)",
+     r"missing (?:\w+ ){0,2}(?:param|argument)"),
     ("broker_rejected", "rejected", "breached", "restriction", "liquidation", "disabled", "not allowed",
      "missing"),
 )  # fmt: skip
 _ADDRESS = re.compile(r"(?:\b[a-z]{2,8}://|\burl: )\S*")
-_FLAG = re.compile(r"""\b\w++["']? ?[:=] ?["']?(?:true|false|null|none)\b""")  # "post_only": false
+_FLAG = re.compile(r"""\b[\w-]++["']?\s*+[:=]\s*+["']?(?:true|false|null|none)\b""")  # "post_only": false
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LETTERS = re.compile(r"[a-z ]{2,}(?!\?)")
 
@@ -355,8 +357,10 @@ _IN_CODE = _compiled(_PHRASES + _CODE_PHRASES)
 
 
 def _reason_of_words(text: str, phrases: list[_Phrase] = _IN_PROSE) -> str | None:
-    text = " ".join(_ADDRESS.sub(" ", text.lower()).replace("_", " ").replace("-", " ").split())
-    text = _FLAG.sub(" ", text) if ":" in text or "=" in text else text
+    text = text.lower()
+    if ":" in text or "=" in text:
+        text = _FLAG.sub(" ", _ADDRESS.sub(" ", text))
+    text = " ".join(text.replace("_", " ").replace("-", " ").split())
     return next((reason for reason, cue, phrase in phrases if cue in text and phrase.search(text)), None)
 
 

@@ -97,6 +97,11 @@ class Settings:
         """Whether metrics leave over OTLP."""
         return not self.telemetry_disabled and bool(self.otlp_endpoint or self.otlp_metrics_endpoint)
 
+    @property
+    def exponential_histograms(self) -> bool:
+        """Whether OTLP carries base-2 exponential histograms."""
+        return self.otlp_histogram == _HISTOGRAMS[1]
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **defaults: Any) -> Self:
         """Read the environment; ``defaults`` are the fields to use where it says nothing.
@@ -250,9 +255,7 @@ def _apply_exporter_choice(environ: Mapping[str, str], values: dict[str, Any]) -
     chosen = {word.strip() for word in choice.split(",")}
     unknown = chosen - {"none", "otlp", "prometheus"}
     if unknown:
-        raise ConfigurationError(
-            f"OTEL_METRICS_EXPORTER: {min(unknown)!r} is not known; use otlp, prometheus or none"
-        )
+        raise ConfigurationError(f"OTEL_METRICS_EXPORTER: {min(unknown)!r} is not known; use otlp, prometheus or none")
     if "otlp" not in chosen:
         values["otlp_endpoint"] = values["otlp_metrics_endpoint"] = None
     elif not (values.get("otlp_endpoint") or values.get("otlp_metrics_endpoint")):

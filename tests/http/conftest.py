@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import http.client
-import os
 import shutil
 import socket
 import ssl
@@ -71,6 +70,7 @@ def serve(site):
             return server
 
         yield serve
+        site.release.set()
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def descriptors():
     """Count this process's descriptors."""
     if not Path("/proc/self/fd").exists():
         pytest.skip("there is no /proc/self/fd to count descriptors in")
-    return lambda: len(os.listdir("/proc/self/fd"))
+    return lambda: sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 @pytest.fixture(scope="session")

@@ -210,9 +210,7 @@ def test_gzip_is_sent_to_those_who_take_it(accepted, zipped):
 
 def test_a_small_body_is_not_worth_compressing():
     """Up to a kilobyte fits into one packet anyway."""
-    response = compressed(
-        Request("GET", "/", "", {"accept-encoding": "gzip"}), Response(200, {}, b"x" * 1024)
-    )
+    response = compressed(Request("GET", "/", "", {"accept-encoding": "gzip"}), Response(200, {}, b"x" * 1024))
     assert (response.headers, len(response.body)) == ({"vary": "Accept-Encoding"}, 1024)
 
 
@@ -227,11 +225,7 @@ def test_no_request_makes_the_app_raise(method, path, query, headers):
     app = App({**ROUTES, "/metrics": metrics_route(lambda _: ("text/plain", b"x 1\n" * 500))})
     response = app(Request(method, path, query, headers))
     assert response.status in {200, 404, 405}
-    assert (
-        response.body == b""
-        if method == "HEAD"
-        else response.headers["content-length"] == str(len(response.body))
-    )
+    assert response.body == b"" if method == "HEAD" else response.headers["content-length"] == str(len(response.body))
 
 
 def test_the_app_is_imported_without_uvicorn():

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -37,7 +38,7 @@ assert live(server) == 200
 @pytest.fixture
 def script():
     """Run a script in a process of its own, so that no test process is ever forked."""
-    if not hasattr(os, "fork") or not os.path.exists("/proc/self/fd"):
+    if not hasattr(os, "fork") or not Path("/proc/self/fd").exists():
         pytest.skip("there is no fork, or no /proc to look at descriptors in")
 
     def script(code):

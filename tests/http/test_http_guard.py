@@ -1,10 +1,13 @@
 """Hostile and broken clients: what they take is bounded, and probes are answered beside them."""
 
+import contextlib
 import logging
+import os
 import random
 import select
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
@@ -20,13 +23,13 @@ def quick(probe, *args, within=1.0):
     return status
 
 
-def test_200_dripping_connections_do_not_stop_a_probe(serve, connect, ask, descriptors, ended, until):
+def test_200_dripping_connections_do_not_stop_a_probe(*, serve, connect, ask, descriptors, ended, until):
     """/live answers all the while, descriptors stay bounded, and the drips end at the deadline of the head."""
-    server = serve(connections=32, head_seconds=1.0)
+    server = serve(connections=32, head_seconds=0.6)
     before = descriptors()
     drips = [connect(server, HEAD + b"X-Drip: ") for _ in range(200)]
     opened = time.monotonic()
-    while time.monotonic() - opened < 1.7:
+    while time.monotonic() - opened < 1.1:
         for sock in drips:
             try:
                 sock.send(b"x")
@@ -59,14 +62,14 @@ def test_a_head_has_its_time_however_it_drips(serve, connect, ended):
 
 def test_a_later_request_has_the_same_time_from_its_first_byte(serve, connect, ended):
     """A connection that behaved once is trusted no more than another."""
-    server = serve(head_seconds=0.3, idle_seconds=5)
+    server = serve(head_seconds=0.2, idle_seconds=5)
     sock = connect(server, HEAD + b"\r\n")
     assert sock.recv(1000).startswith(b"HTTP/1.1 200")
-    time.sleep(0.5)  # idle for longer than a head may take
+    time.sleep(0.3)  # idle for longer than a head may take
     sock.sendall(b"G")
     started = time.monotonic()
     assert ended(sock)
-    assert 0.2 < time.monotonic() - started < 1.0
+    assert 0.1 < time.monotonic() - started < 1.0
     assert server.counts.timed_out == 1
 
 
@@ -109,7 +112,7 @@ def test_slow_bodies_do_not_stop_a_probe(serve, connect, ask, site, until):
 @pytest.mark.parametrize("pipelined", [1, 20])
 def test_clients_that_do_not_read_are_bounded(serve, connect, ask, until, pipelined):
     """They give way to a probe at the cap, and end at the deadline of the request."""
-    server = serve(connections=8, request_seconds=1.0, idle_seconds=0.3)
+    server = serve(connections=8, request_seconds=0.6, idle_seconds=0.2)
     for _ in range(12):
         connect(server, BIG * pipelined)
     for _ in range(5):
@@ -164,8 +167,10 @@ def test_a_head_is_limited_in_size(serve, connect, size):
 def corpus(seed, size):
     """Requests that are none: known tricks, then mutations of a good request."""
     yield from (
-        b"\r\n\r\n\r\n", b"\x00" * 50, b"GET\r\n\r\n", b"GET /\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b" GET / HTTP/1.1\r\n\r\n",
-        b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"GET /\x80 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"\r\n\r\n\r\n", b"\x00" * 50, b"GET\r\n\r\n", b"GET /\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n",
+        b" GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"GET /\x80 HTTP/1.1\r\nHost: x\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x5a" * 200,
         HEAD + b"Bad Name: x\r\n\r\n", HEAD + b": x\r\n\r\n", HEAD + b"X: a\x00b\r\n\r\n", HEAD + b" folded\r\n\r\n",
         HEAD + b"Content-Length: -1\r\n\r\n", HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
@@ -207,7 +212,7 @@ def attack(server, requests, connect):
             continue
 
 
-def test_malformed_requests_log_nothing(serve, connect, ask, site, until, caplog, capfd):
+def test_malformed_requests_log_nothing(*, serve, connect, ask, site, until, caplog, capfd):
     """Not a line, not a report, and the next probe is answered; they are only counted."""
     caplog.set_level(logging.DEBUG)
     server = serve(head_seconds=0.4, idle_seconds=0.3, request_seconds=1.0)
@@ -222,7 +227,7 @@ def test_malformed_requests_log_nothing(serve, connect, ask, site, until, caplog
 
 
 @pytest.mark.soak
-def test_a_large_malformed_corpus_logs_nothing(serve, connect, ask, site, until, caplog, capfd):
+def test_a_large_malformed_corpus_logs_nothing(*, serve, connect, ask, site, until, caplog, capfd):
     """The same with ten thousand mutations."""
     server = serve(head_seconds=0.4, idle_seconds=0.3, request_seconds=1.0)
     caplog.clear()
@@ -239,19 +244,22 @@ def test_without_descriptors_it_waits_and_recovers(serve, connect, ask, site, ca
     assert ask(server)[0] == 200
     caplog.clear()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    client = socket.socket()
-    client.settimeout(5)
-    with client, open("/dev/null", "rb") as last:  # noqa: PTH123
+    with contextlib.ExitStack() as stack:
+        client = stack.enter_context(socket.socket())
+        client.settimeout(5)
+        last = stack.enter_context(Path(os.devnull).open("rb"))
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
         resource.setrlimit(resource.RLIMIT_NOFILE, (last.fileno() + 1, hard))
-        try:
-            client.connect((server.host, server.port))
-            client.sendall(HEAD + b"\r\n")
-            before = time.process_time()
-            time.sleep(0.7)
-            assert time.process_time() - before < 0.1
-            assert server.counts.starved >= 1
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        with contextlib.suppress(OSError):  # no gap stays below the limit
+            while True:
+                stack.enter_context(Path(os.devnull).open("rb"))
+        client.connect((server.host, server.port))
+        client.sendall(HEAD + b"\r\n")
+        before = time.process_time()
+        time.sleep(0.7)
+        assert time.process_time() - before < 0.1
+        assert server.counts.starved >= 1
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         assert client.recv(100).startswith(b"HTTP/1.1 200")
     assert [type(error) for error in site.errors] == [OSError]
     assert caplog.records == []

@@ -19,11 +19,9 @@ def test_tls_serves_https(serve, ask, tls):
     assert len(ask(server, "/big", tls=tls[1])[2]) == 16 << 20
 
 
-def test_handshakes_count_against_the_cap_and_have_the_heads_time(
-    serve, connect, ask, tls, ended, until, site
-):
+def test_handshakes_count_against_the_cap_and_have_the_heads_time(*, serve, connect, ask, tls, ended, until, site):
     """100 that never finish theirs stop no probe, and are cut off."""
-    server = serve(ssl_context=tls[0], connections=16, head_seconds=1.0)
+    server = serve(ssl_context=tls[0], connections=16, head_seconds=0.7)
     hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
     socks = [connect(server, hello[: number % 12]) for number in range(100)]
     assert server.connections <= 16 + 24
@@ -48,9 +46,9 @@ def test_a_dripping_head_over_tls_has_the_heads_time(serve, connect, tls, ended)
 
 
 @pytest.mark.parametrize("pipelined", [1, 20])
-def test_tls_clients_that_do_not_read_are_bounded(serve, connect, ask, tls, until, pipelined):
+def test_tls_clients_that_do_not_read_are_bounded(*, serve, connect, ask, tls, until, pipelined):
     """They give way to a probe, and end at the deadline."""
-    server = serve(ssl_context=tls[0], connections=4, request_seconds=1.0, idle_seconds=0.3)
+    server = serve(ssl_context=tls[0], connections=4, request_seconds=0.6, idle_seconds=0.2)
     socks = []
     for _ in range(6):
         sock = tls[1].wrap_socket(connect(server), server_hostname="127.0.0.1")
@@ -63,7 +61,7 @@ def test_tls_clients_that_do_not_read_are_bounded(serve, connect, ask, tls, unti
         sock.close()
 
 
-def test_what_is_not_tls_is_counted_and_logs_nothing(serve, connect, ask, tls, ended, site, caplog, capfd):
+def test_what_is_not_tls_is_counted_and_logs_nothing(*, serve, connect, ask, tls, ended, site, caplog, capfd):
     """Plain HTTP and junk on the TLS port."""
     server = serve(ssl_context=tls[0])
     caplog.clear()

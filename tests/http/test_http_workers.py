@@ -59,23 +59,26 @@ def test_a_hung_route_recovers(serve, ask, site):
 
 def test_workers_are_daemons_and_bounded(until):
     """As few threads as the jobs need, never more than allowed, and they end when closed."""
-    release, ran = threading.Event(), []
+    release, ran = threading.Event(), threading.Event()
     workers = Workers("worker", threads=2, queued=3)
-    before = threading.active_count()
-    assert workers.submit(lambda: ran.append(1))
-    until(lambda: ran == [1])
-    assert threading.active_count() == before + 1
-    until(lambda: workers.submit(release.wait))
-    taken = [workers.submit(release.wait) for _ in range(6)]
-    assert sum(taken) == 4
-    assert not workers.submit(release.wait)
-    assert threading.active_count() == before + 2
-    assert all(thread.daemon for thread in threading.enumerate() if thread.name.startswith("worker"))
+
+    def threads():
+        return [thread for thread in threading.enumerate() if thread.name.startswith("worker-")]
+
+    def hang():
+        release.wait(30)
+        return ran.set
+
+    assert workers.submit(lambda: ran.set)
+    assert ran.wait(5)
+    assert len(threads()) == 1
+    assert [workers.submit(hang) for _ in range(6)] == [True] * 5 + [False]
+    assert [thread.daemon for thread in threads()] == [True, True]
     workers.close()
     workers.close()
-    assert not workers.submit(release.wait)
+    assert not workers.submit(hang)
     release.set()
-    until(lambda: threading.active_count() == before)
+    until(lambda: not threads())
 
 
 def test_workers_without_a_thread_to_be_had_say_no(monkeypatch):
@@ -85,4 +88,4 @@ def test_workers_without_a_thread_to_be_had_say_no(monkeypatch):
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", start)
-    assert not Workers("worker", threads=2, queued=3).submit(print)
+    assert not Workers("worker", threads=2, queued=3).submit(lambda: print)

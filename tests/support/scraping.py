@@ -39,8 +39,10 @@ def parse(text: str) -> Scrape:
     values: dict[tuple[str, Labels], float] = {}
     types: dict[str, str] = {}
     for family in families:
-        assert family.name not in types, f"family {family.name} stands twice"
-        types[family.name] = family.type
+        # The text parser takes `_total` off a counter's name, the exposition itself does not.
+        name = family.name + "_total" if family.type == "counter" else family.name
+        assert name not in types, f"family {name} stands twice"
+        types[name] = family.type
         for sample in family.samples:
             key = (sample.name, tuple(sorted(sample.labels.items())))
             assert key not in values, f"sample {key} stands twice"

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from email.utils import formatdate
+from functools import partial
 from typing import Any
 
 from gpt_trader_telemetry.http.app import App, Request, Response
@@ -33,7 +34,7 @@ class AsgiApp:
     async def __call__(
         self,
         scope: _Message,
-        receive: Callable[[], Awaitable[_Message]],  # noqa: ARG002
+        receive: Callable[[], Awaitable[_Message]],
         send: Callable[[_Message], Awaitable[None]],
     ) -> None:
         """Answer one request. Its body is never asked for: no route takes one."""
@@ -81,18 +82,20 @@ class _Job:
         self._loop = asyncio.get_running_loop()
         self.answer: asyncio.Future[Response | None] = self._loop.create_future()
 
-    def __call__(self) -> None:
-        if self.answer.done():  # nobody waits any more
-            return
+    def __call__(self) -> Callable[[], None]:
         response = None
-        try:
-            response = self._app(self._request)
-        except BaseException as error:
-            self._app.report(error)
-        with suppress(RuntimeError):  # the listener has been stopped in the meantime
-            self._loop.call_soon_threadsafe(self._deliver, response)
+        if not self.answer.done():  # else nobody waits any more
+            try:
+                response = self._app(self._request)
+            except BaseException as error:
+                self._app.report(error)
+        return partial(self._deliver, response)
 
     def _deliver(self, response: Response | None) -> None:
+        with suppress(RuntimeError):  # the listener has been stopped in the meantime
+            self._loop.call_soon_threadsafe(self._set, response)
+
+    def _set(self, response: Response | None) -> None:
         if not self.answer.done():
             self.answer.set_result(response)
 

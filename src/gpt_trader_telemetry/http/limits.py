@@ -23,8 +23,8 @@ class Limits:
     """Between two requests on one connection."""
     head_bytes: int = 16 * 1024
     """About how large a request's head may be."""
-    backlog: int = 64
-    """Connections that the kernel holds until they are accepted."""
+    backlog: int = 256
+    """Connections that the kernel holds until they are accepted; they cost the bot no descriptor."""
     answer_seconds: float = 10.0
     """How long a slow route may take, its wait in the queue included, before the client is told 503."""
     threads_per_route: int = 2

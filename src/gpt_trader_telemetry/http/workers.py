@@ -8,13 +8,16 @@ import queue
 import threading
 from collections.abc import Callable
 
-__all__ = ["Workers"]
+__all__ = ["Job", "Workers"]
+
+Job = Callable[[], Callable[[], object]]
 
 
 class Workers:
     """At most ``threads`` daemon threads, started when needed, and ``queued`` jobs that wait for them.
 
-    A job is called with no argument and must not raise.
+    A job must not raise. What it returns is called next, when its place is free again: whoever is told there
+    that the job is done may submit another at once.
     """
 
     def __init__(self, name: str, *, threads: int, queued: int) -> None:
@@ -25,9 +28,9 @@ class Workers:
         self._started = 0
         self._unfinished = 0
         self._closed = False
-        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
 
-    def submit(self, job: Callable[[], None]) -> bool:
+    def submit(self, job: Job) -> bool:
         """Take a job; false, at once, if there is no room for it."""
         with self._lock:
             if self._closed or self._unfinished >= self._room:
@@ -60,9 +63,8 @@ class Workers:
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            try:
-                job()
-            finally:
-                del job  # nothing of a finished request is kept alive by an idle thread
-                with self._lock:
-                    self._unfinished -= 1
+            done = job()
+            with self._lock:
+                self._unfinished -= 1
+            done()
+            del job, done  # an idle thread keeps nothing of a finished request alive

@@ -46,7 +46,7 @@ class DurationSite(Site):
         """Begin a run."""
         return Scope(self)
 
-    def record_error(self, error: BaseException, seconds: float) -> None:  # noqa: ARG002 - the contract has no reason
+    def record_error(self, error: BaseException, seconds: float) -> None:
         """Record a run that raised."""
         if self.recorder is not None:
             self.recorder.events(*self._wrong)(seconds)

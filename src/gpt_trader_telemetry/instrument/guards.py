@@ -30,13 +30,8 @@ class Tripped:
 class GuardRun(Scope):
     """One run of a guard, as ``with guard(...) as run`` gives it."""
 
-    __slots__ = ("_said",)
-
     site: "GuardSite"
-
-    def __init__(self, site: "GuardSite") -> None:
-        super().__init__(site)
-        self._said: Tripped | None = None
+    _said: Tripped | None = None
 
     def trip(self, category: str = "generic", *, recoverable: bool = False) -> None:
         """Say that the guard tripped though it raises nothing."""
@@ -83,7 +78,7 @@ class GuardSite(Site):
         """Begin a run."""
         return GuardRun(self)
 
-    def record_error(self, error: BaseException, seconds: float) -> None:  # noqa: ARG002 - guards are not timed
+    def record_error(self, error: BaseException, seconds: float) -> None:
         """Count a guard that raised: a trip, unless it was cancelled."""
         if _is_cancellation(error):
             self._count_failure()

@@ -28,9 +28,9 @@ from gpt_trader_telemetry.recording.current import DEFAULT, Slot
 from gpt_trader_telemetry.recording.recorder import LabelSet, Observe, Recorder
 
 _SIDE: Final = ORDER_SUBMISSION.labels[2]
-_SPELLED_SIDES: Final[dict[Any, str]] = {side: side for side in _SIDE.values} | {"BUY": "buy", "SELL": "sell"}
+_SUCCESS: Final = ("success", "none")
 _POSSIBLE: Final = (
-    ("success", "none"),
+    _SUCCESS,
     *(("rejected", reason) for reason in REJECTED_REASONS),
     *(("failed", reason) for reason in FAILED_REASONS),
 )
@@ -40,19 +40,15 @@ _POSSIBLE: Final = (
 class OrderSubmission(Scope):
     """One order on its way to the broker, as ``with order_submission(...) as order`` gives it."""
 
-    __slots__ = ("_decision_missing", "_said", "_side", "submits", "tripped")
-
     site: "OrderSite"
-
-    def __init__(self, site: "OrderSite", side: str, *, decision_missing: bool) -> None:
-        super().__init__(site)
-        self._side = side
-        self._decision_missing = decision_missing
-        self._said: tuple[str, str] | None = None
-        self.submits = 0
-        """Submit calls made to the broker for this order; beyond the first they are retries."""
-        self.tripped: BaseException | None = None
-        """What the last guard raised that tripped while this order was on its way."""
+    side = "unknown"
+    """Read from the arguments when the run began."""
+    decision_missing = False
+    submits = 0
+    """Submit calls made to the broker for this order; beyond the first they are retries."""
+    tripped: BaseException | None = None
+    """What the last guard raised that tripped while this order was on its way."""
+    _said: tuple[str, str] | None = None
 
     def reject(self, reason: str = "broker_rejected") -> None:
         """Say that the broker refused this order; ``reason`` is one of the closed set."""
@@ -68,17 +64,21 @@ class OrderSubmission(Scope):
 
     def record(self, error: BaseException | None, seconds: float) -> None:
         """Record the order; what was said comes before an exception, and that before the value."""
-        result, reason = self._said or self._judge(error)
-        self.site.count(result, reason, self._side, seconds)
-        if self._decision_missing and result != Disposition.BLOCKED.value:
-            self.site.count_missing_decision()
+        site = self.site
+        result, reason = self._said or (_SUCCESS if error is None and site.classify is None else self._judge(error))
+        if result == "success":
+            site.succeeded_by_side[self.side](seconds)
+        else:
+            site.count(result, reason, self.side, seconds)
+        if self.decision_missing and result != Disposition.BLOCKED.value:
+            site.count_missing_decision()
 
     def _judge(self, error: BaseException | None) -> tuple[str, str]:
         if error is not None:
             return self._result_of("guard" if error is self.tripped else reason_of(error))
-        verdict = self.site.verdict_on(self.value)
+        verdict = judged(self.site, self.site.classify, self.value)
         if verdict is None:
-            return "success", "none"
+            return _SUCCESS
         if isinstance(verdict, Rejected | Failed):
             result = "rejected" if isinstance(verdict, Rejected) else "failed"
             return result, _failing(normal_reason(verdict.reason))
@@ -95,7 +95,7 @@ class OrderSubmission(Scope):
 class OrderSite(Site):
     """A place that submits orders."""
 
-    __slots__ = ("_classify", "_decision_id", "_key", "_side", "_succeeded")
+    __slots__ = ("_decision_id", "_key", "_side", "classify", "succeeded_by_side")
 
     judges_runs = True
 
@@ -105,9 +105,9 @@ class OrderSite(Site):
         super().__init__()
         self._side = side
         self._decision_id = decision_id
-        self._classify = classify
+        self.classify = classify
         self._key = key
-        self._succeeded: dict[str, Observe] = {}
+        self.succeeded_by_side: dict[str, Observe] = {}
 
     def key(self) -> Hashable:
         """Tell places of ``with`` statements apart."""
@@ -118,31 +118,29 @@ class OrderSite(Site):
         recorder.zero(
             ORDER_SUBMISSION, [_labels(result, reason, side) for side in _SIDE.values for result, reason in _POSSIBLE]
         )
-        self._succeeded = {side: _observer(recorder, "success", "none", side) for side in _SIDE.values}
+        self.succeeded_by_side = {side: _observer(recorder, *_SUCCESS, side) for side in _SIDE.values}
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> OrderSubmission:
         """Begin an order with these arguments; they are read now, since the call may change them."""
+        order = OrderSubmission(self)
         if self.recorder is None:
-            return OrderSubmission(self, "unknown", decision_missing=False)
-        side, missing = "unknown", False
+            return order
         try:
-            side = _spell(self._side(args, kwargs))
-            missing = self._decision_id is not None and _is_empty(self._decision_id(args, kwargs))
+            side = self._side(args, kwargs)
+            order.side = side if side.__class__ is str and side in _SIDE.values else _SIDE.spell(side)
+            if self._decision_id is not None:
+                order.decision_missing = _is_empty(self._decision_id(args, kwargs))
         except Exception as fault:
             self.recorder.faults.note("instrument", "an order's side or decision id could not be read", fault)
-        return OrderSubmission(self, side, decision_missing=missing)
-
-    def verdict_on(self, value: Any) -> Any:
-        """Judge a returned value."""
-        return judged(self, self._classify, value)
+        return order
 
     def count(self, result: str, reason: str, side: str, seconds: float) -> None:
-        """Count an order that ended so."""
-        if result == "success":
-            self._succeeded[side](seconds)
-        elif self.recorder is not None and result == Disposition.BLOCKED.value:
+        """Count an order that did not succeed."""
+        if self.recorder is None:
+            return
+        if result == Disposition.BLOCKED.value:
             self.recorder.events((TRADES_BLOCKED, ()))(1)
-        elif self.recorder is not None:
+        else:
             _observer(self.recorder, result, reason, side)(seconds)
 
     def count_missing_decision(self) -> None:
@@ -195,7 +193,7 @@ def order_submission(
 
 def _entered_site(side: object, decision_id: object) -> OrderSite:
     try:
-        spelled = _spell(side)
+        spelled = _SIDE.spell(side)
     except Exception:  # a side whose text cannot be had
         spelled = "unknown"
     missing = decision_id is not NOTHING and _is_empty(decision_id)
@@ -230,14 +228,6 @@ def _id_reader(function: Callable[..., Any], decision_id: object) -> ReadArgumen
 
 def _name(function: Callable[..., Any]) -> str:
     return getattr(function, "__qualname__", repr(function))
-
-
-def _spell(side: Any) -> str:
-    try:
-        known = _SPELLED_SIDES.get(side)
-    except TypeError:  # unhashable
-        known = None
-    return known or _SIDE.spell(side)
 
 
 def _is_empty(decision_id: object) -> bool:

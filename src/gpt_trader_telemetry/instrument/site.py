@@ -1,6 +1,6 @@
 """One decorated place (a site) and one run of it (a scope)."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from contextvars import ContextVar
 from time import perf_counter
 from types import TracebackType
@@ -37,20 +37,15 @@ class Site:
         self.recorder = recorder
         self.succeeded = discard
         if recorder is not None:
-            self.guarded("a decorated place could not be bound", self.bind, recorder)
+            with recorder.faults.shield("instrument", "a decorated place could not be bound"):
+                self.bind(recorder)
 
     def raised(self, error: BaseException, seconds: float) -> None:
         """Record a run that raised."""
-        if self.recorder is not None:
-            self.guarded("a raised exception could not be recorded", self.record_error, error, seconds)
-
-    def guarded(self, what: str, act: Callable[..., object], *args: object) -> None:
-        """Call our own code and keep whatever it raises from the bot."""
-        try:
-            act(*args)
-        except Exception as fault:
-            if self.recorder is not None:
-                self.recorder.faults.note("instrument", what, fault)
+        recorder = self.recorder
+        if recorder is not None:
+            with recorder.faults.shield("instrument", "a raised exception could not be recorded"):
+                self.record_error(error, seconds)
 
     def bind(self, recorder: Recorder) -> None:
         """Bind the series of this place; set ``succeeded``."""
@@ -86,18 +81,18 @@ def _first_open(scope: "Scope | None") -> "Scope | None":
 class Scope:
     """One run: a context manager that times it and tells its site how it ended.
 
-    ``outer`` links the scopes of one context, so that a guard finds the order it belongs to.
+    ``outer`` links the scopes of one context, so that a guard finds the order it belongs to. What most runs
+    never set stands on the class.
     """
 
-    __slots__ = ("closed", "outer", "owner", "site", "start", "value")
+    value: Any = NOTHING
+    outer: "Scope | None" = None
+    owner: object = None
+    closed = False
+    start = 0.0
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Any) -> None:
         self.site = site
-        self.value: Any = NOTHING
-        self.outer: Scope | None = None
-        self.owner: object = None
-        self.closed = False
-        self.start = 0.0
 
     def resumed(self, start: float) -> Self:
         """Count from ``start``, for a run that is finished elsewhere than where it began."""
@@ -130,9 +125,14 @@ class Scope:
         self.closed = True
         # A suspended generator may close out of order; scopes that closed meanwhile are passed over.
         if _innermost.get() is self:
-            _innermost.set(_first_open(self.outer))
-        if self.site.recorder is not None:
-            self.site.guarded("a run could not be recorded", self.record, error, seconds)
+            outer = self.outer
+            _innermost.set(outer if outer is None else _first_open(outer))
+        recorder = self.site.recorder
+        if recorder is not None:
+            try:
+                self.record(error, seconds)
+            except Exception as fault:
+                recorder.faults.note("instrument", "a run could not be recorded", fault)
 
     def record(self, error: BaseException | None, seconds: float) -> None:
         """Record the run; may raise."""

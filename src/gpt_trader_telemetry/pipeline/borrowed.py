@@ -10,6 +10,7 @@ from gpt_trader_telemetry.catalog import TELEMETRY_HEARTBEAT
 from gpt_trader_telemetry.pipeline.delivery import Delivery
 from gpt_trader_telemetry.pipeline.prometheus import PrometheusRoad
 from gpt_trader_telemetry.recording.plain import PlainRecorder
+from gpt_trader_telemetry.recording.recorder import Faults
 from gpt_trader_telemetry.settings import Settings
 
 
@@ -18,16 +19,18 @@ class BorrowedPipeline:
 
     def __init__(self, settings: Settings, provider: MeterProvider) -> None:
         self.meter_provider = provider
-        self.recorder = PlainRecorder(provider, cardinality_limit=settings.cardinality_limit)
+        faults = Faults()
+        # The reader comes first: it sees only what is recorded from then on, and counters start at zero.
+        self.prometheus = self._scrapable(faults)
+        self.recorder = PlainRecorder(provider, faults, cardinality_limit=settings.cardinality_limit)
         self.recorder.watch(TELEMETRY_HEARTBEAT, (), time.time)
-        self.prometheus = self._scrapable()
 
-    def _scrapable(self) -> PrometheusRoad | None:
+    def _scrapable(self, faults: Faults) -> PrometheusRoad | None:
         # In OpenTelemetry's SDK since 1.40; a provider of another kind has no readers to add to.
         add_metric_reader: Any = getattr(self.meter_provider, "add_metric_reader", None)
         if add_metric_reader is None:
             return None
-        road = PrometheusRoad(self.recorder.faults)
+        road = PrometheusRoad(faults)
         add_metric_reader(road.reader)
         return road
 

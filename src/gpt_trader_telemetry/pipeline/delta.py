@@ -7,10 +7,12 @@ cannot be known from cumulative points and are left out.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
+    Buckets,
+    ExponentialHistogram,
     Histogram,
     HistogramDataPoint,
     Metric,
@@ -18,10 +20,12 @@ from opentelemetry.sdk.metrics.export import (
     Sum,
 )
 
+from gpt_trader_telemetry.recording.exponential import coarser
+
 Identity: TypeAlias = tuple[str, str, tuple[tuple[str, Any], ...]]
 """Scope, metric and attributes: what makes a point one series."""
 
-DELTA = AggregationTemporality.DELTA
+DELTA: Final = AggregationTemporality.DELTA
 
 
 def identity(scope: str, metric: str, attributes: Mapping[str, Any] | None) -> Identity:
@@ -33,45 +37,56 @@ class Deltas:
     """Remembers the cumulative points that a receiver has acknowledged."""
 
     def __init__(self) -> None:
-        self._acknowledged: dict[Identity, NumberDataPoint | HistogramDataPoint] = {}
+        self._acknowledged: dict[Identity, Any] = {}
 
     def of(self, scope: str, metric: Metric) -> Metric:
         """Return ``metric`` with its points since the last acknowledgement; gauges and the like as they are."""
         data = metric.data
-        if isinstance(data, Sum) and data.is_monotonic:
-            numbers = [
-                self._number(identity(scope, metric.name, point.attributes), point) for point in data.data_points
-            ]
-            return replace(metric, data=replace(data, data_points=numbers, aggregation_temporality=DELTA))
-        if isinstance(data, Histogram):
-            points = [
-                self._histogram(identity(scope, metric.name, point.attributes), point) for point in data.data_points
-            ]
-            return replace(metric, data=replace(data, data_points=points, aggregation_temporality=DELTA))
-        return metric
+        if not _accumulates(data):
+            return metric
+        points = [self._since(identity(scope, metric.name, point.attributes), point) for point in data.data_points]
+        changed: Any = data
+        return replace(metric, data=replace(changed, data_points=points, aggregation_temporality=DELTA))
 
     def acknowledge(self, scope: str, metric: Metric) -> None:
         """Remember that the receiver has these cumulative points."""
-        if isinstance(metric.data, Sum | Histogram):
+        if _accumulates(metric.data):
             for point in metric.data.data_points:
                 self._acknowledged[identity(scope, metric.name, point.attributes)] = point
 
-    def _number(self, key: Identity, point: NumberDataPoint) -> NumberDataPoint:
+    def _since(self, key: Identity, point: Any) -> Any:
         last = self._acknowledged.get(key)
-        if not isinstance(last, NumberDataPoint):
+        if isinstance(point, NumberDataPoint):
+            return point if last is None else _later(point, last, value=point.value - last.value)
+        point = replace(point, min=None, max=None)
+        if last is None:
             return point
-        return replace(point, value=point.value - last.value, start_time_unix_nano=last.time_unix_nano)
-
-    def _histogram(self, key: Identity, point: HistogramDataPoint) -> HistogramDataPoint:
-        last = self._acknowledged.get(key)
-        unknown: dict[str, Any] = {"min": None, "max": None}
-        if not isinstance(last, HistogramDataPoint):
-            return replace(point, **unknown)
-        return replace(
+        totals = {"count": point.count - last.count, "sum": point.sum - last.sum}
+        if isinstance(point, HistogramDataPoint):
+            counts = [now - then for now, then in zip(point.bucket_counts, last.bucket_counts, strict=True)]
+            return _later(point, last, bucket_counts=counts, **totals)
+        return _later(
             point,
-            count=point.count - last.count,
-            sum=point.sum - last.sum,
-            bucket_counts=[now - then for now, then in zip(point.bucket_counts, last.bucket_counts, strict=True)],
-            start_time_unix_nano=last.time_unix_nano,
-            **unknown,
+            last,
+            zero_count=point.zero_count - last.zero_count,
+            positive=_fewer(point.positive, last.positive, last.scale - point.scale),
+            negative=_fewer(point.negative, last.negative, last.scale - point.scale),
+            **totals,
         )
+
+
+def _accumulates(data: object) -> bool:
+    return (isinstance(data, Sum) and data.is_monotonic) or isinstance(data, Histogram | ExponentialHistogram)
+
+
+def _later(point: Any, last: Any, **changes: Any) -> Any:
+    return replace(point, start_time_unix_nano=last.time_unix_nano, **changes)
+
+
+def _fewer(now: Buckets, then: Buckets, shift: int) -> Buckets:
+    """Return the counts of ``now`` less those of ``then``, whose scale is ``shift`` finer."""
+    before = coarser({then.offset + index: count for index, count in enumerate(then.bucket_counts)}, shift)
+    return Buckets(
+        now.offset,
+        [count - before.get(now.offset + index, 0) for index, count in enumerate(now.bucket_counts)],
+    )

@@ -14,11 +14,11 @@ class DisabledPipeline:
         self.meter_provider: MeterProvider = NoOpMeterProvider()
         self.prometheus = None
 
-    def flush(self, timeout: float) -> Delivery:  # noqa: ARG002
+    def flush(self, timeout: float) -> Delivery:
         """There is nothing to deliver."""
         return Delivery.DELIVERED
 
-    def shutdown(self, timeout: float) -> Delivery:  # noqa: ARG002
+    def shutdown(self, timeout: float) -> Delivery:
         """There is nothing to deliver."""
         return Delivery.DELIVERED
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from opentelemetry.sdk.metrics import Histogram, MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, MetricsData, ResourceMetrics, ScopeMetrics
-from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation
+from opentelemetry.sdk.metrics.view import Aggregation, ExponentialBucketHistogramAggregation
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from gpt_trader_telemetry._version import __version__
@@ -31,7 +31,10 @@ class OwnPipeline:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.resource = make_resource(settings)
-        self.recorder = BoundRecorder(cardinality_limit=settings.cardinality_limit)
+        self.recorder = BoundRecorder(
+            cardinality_limit=settings.cardinality_limit,
+            exponential=settings.exports_otlp and settings.exponential_histograms,
+        )
         self.recorder.watch(TELEMETRY_HEARTBEAT, (), time.time)
         self.prometheus: PrometheusRoad = PrometheusRoad(
             self.recorder.faults, self.recorder, resource=self.resource.attributes
@@ -89,10 +92,8 @@ class _Instruments(MetricReader):
     """Reads what users recorded with instruments of their own on our MeterProvider."""
 
     def __init__(self, settings: Settings) -> None:
-        exponential = settings.otlp_histogram.startswith("base2")
-        super().__init__(
-            preferred_aggregation={Histogram: ExponentialBucketHistogramAggregation()} if exponential else None
-        )
+        exponential: dict[type, Aggregation] = {Histogram: ExponentialBucketHistogramAggregation()}
+        super().__init__(preferred_aggregation=exponential if settings.exponential_histograms else None)
         self._scopes: list[ScopeMetrics] = []
 
     def scopes(self) -> list[ScopeMetrics]:
@@ -101,7 +102,7 @@ class _Instruments(MetricReader):
         self.collect()
         return self._scopes
 
-    def _receive_metrics(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> None:  # noqa: ARG002
+    def _receive_metrics(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> None:
         self._scopes = [scope for resource in metrics_data.resource_metrics for scope in resource.scope_metrics]
 
     def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:

@@ -1,7 +1,12 @@
 """Cells as OpenTelemetry points."""
 
+from typing import Final
+
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
+    Buckets,
+    ExponentialHistogram,
+    ExponentialHistogramDataPoint,
     Gauge,
     Histogram,
     HistogramDataPoint,
@@ -12,37 +17,39 @@ from opentelemetry.sdk.metrics.export import (
 
 from gpt_trader_telemetry.catalog import Kind
 from gpt_trader_telemetry.recording.bound import Collected
-from gpt_trader_telemetry.recording.cells import CounterCell, GaugeCell, HistogramCell
+from gpt_trader_telemetry.recording.cells import HistogramCell
 from gpt_trader_telemetry.recording.plain import attributes_of
 from gpt_trader_telemetry.recording.recorder import LabelSet
+
+CUMULATIVE: Final = AggregationTemporality.CUMULATIVE
 
 
 def metric_of(collected: Collected, start_ns: int, now_ns: int) -> Metric | None:
     """Return one metric's cells as cumulative OpenTelemetry points; None where there is nothing to say."""
     row = collected.metric
-    data: Sum | Gauge | Histogram
     if row.kind is Kind.HISTOGRAM:
-        histograms = [
-            _histogram_point(labels, cell, start_ns, now_ns)
-            for labels, cell in collected.cells
-            if isinstance(cell, HistogramCell) and cell.count
-        ]
-        data = Histogram(data_points=histograms, aggregation_temporality=AggregationTemporality.CUMULATIVE)
+        data = _histogram(collected, start_ns, now_ns)
     else:
+        gauge = row.kind is Kind.GAUGE
         numbers = [
-            NumberDataPoint(attributes_of(labels), 0 if row.kind is Kind.GAUGE else start_ns, now_ns, cell.value)
+            NumberDataPoint(attributes_of(labels), 0 if gauge else start_ns, now_ns, cell.value)
             for labels, cell in collected.cells
-            if isinstance(cell, CounterCell | GaugeCell) and cell.value is not None
+            if not isinstance(cell, HistogramCell) and cell.value is not None
         ]
-        data = (
-            Gauge(data_points=numbers)
-            if row.kind is Kind.GAUGE
-            else Sum(data_points=numbers, aggregation_temporality=AggregationTemporality.CUMULATIVE, is_monotonic=True)
-        )
+        data = Gauge(numbers) if gauge else Sum(numbers, CUMULATIVE, is_monotonic=True)
     return Metric(row.name, row.help, row.unit, data) if data.data_points else None
 
 
-def _histogram_point(labels: LabelSet, cell: HistogramCell, start_ns: int, now_ns: int) -> HistogramDataPoint:
+def _histogram(collected: Collected, start_ns: int, now_ns: int) -> "Histogram | ExponentialHistogram | Gauge | Sum":
+    # A histogram starts at its first value.
+    cells = [(labels, cell) for labels, cell in collected.cells if isinstance(cell, HistogramCell) and cell.count]
+    if cells and cells[0][1].exponential is not None:
+        exponential = [_exponential_point(labels, cell, start_ns, now_ns) for labels, cell in cells]
+        return ExponentialHistogram(exponential, CUMULATIVE)
+    return Histogram([_explicit_point(labels, cell, start_ns, now_ns) for labels, cell in cells], CUMULATIVE)
+
+
+def _explicit_point(labels: LabelSet, cell: HistogramCell, start_ns: int, now_ns: int) -> HistogramDataPoint:
     return HistogramDataPoint(
         attributes=attributes_of(labels),
         start_time_unix_nano=start_ns,
@@ -51,6 +58,27 @@ def _histogram_point(labels: LabelSet, cell: HistogramCell, start_ns: int, now_n
         sum=cell.sum,
         bucket_counts=tuple(cell.counts),
         explicit_bounds=cell.bounds,
+        min=cell.least,
+        max=cell.greatest,
+    )
+
+
+def _exponential_point(
+    labels: LabelSet, cell: HistogramCell, start_ns: int, now_ns: int
+) -> ExponentialHistogramDataPoint:
+    buckets = cell.exponential
+    assert buckets is not None
+    return ExponentialHistogramDataPoint(
+        attributes=attributes_of(labels),
+        start_time_unix_nano=start_ns,
+        time_unix_nano=now_ns,
+        count=cell.count,
+        sum=cell.sum,
+        scale=buckets.scale,
+        zero_count=buckets.zeros,
+        positive=Buckets(*buckets.dense()),
+        negative=Buckets(0, []),
+        flags=0,
         min=cell.least,
         max=cell.greatest,
     )

@@ -32,8 +32,9 @@ Cell: TypeAlias = CounterCell | GaugeCell | HistogramCell
 class Family:
     """One metric and the cells of its label sets."""
 
-    def __init__(self, metric: Metric, limit: int) -> None:
+    def __init__(self, metric: Metric, limit: int, *, exponential: bool) -> None:
         self.metric = metric
+        self._exponential = exponential
         self.cells: dict[LabelSet, Cell] = {}
         self.reads: dict[LabelSet, Read] = {}
         self.cardinality = Cardinality(metric, limit)
@@ -44,7 +45,7 @@ class Family:
             return CounterCell()
         if self.metric.kind is Kind.GAUGE:
             return GaugeCell()
-        return HistogramCell(self.metric.buckets)
+        return HistogramCell(self.metric.buckets, exponential=self._exponential)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +67,13 @@ class _Structure:
 class BoundRecorder:
     """Records into cells of its own, see the module's text."""
 
-    def __init__(self, *, cardinality_limit: int = 2000) -> None:
+    def __init__(self, *, cardinality_limit: int = 2000, exponential: bool = False) -> None:
         self.faults = Faults()
         self.metrics: dict[str, Metric] = {}
         self.sites: dict[object, object] = {}
         self.start_time_ns = time.time_ns()
         self._limit = cardinality_limit
+        self._exponential = exponential
         self._structure = _Structure()
         self._births = threading.Lock()
         self._folding = threading.Lock()
@@ -165,7 +167,7 @@ class BoundRecorder:
         family = families.get(metric)
         if family is None:
             with self._births:
-                family = families.setdefault(metric, Family(metric, self._limit))
+                family = families.setdefault(metric, Family(metric, self._limit, exponential=self._exponential))
         return family
 
     def _cell(self, metric: Metric, labels: LabelSet) -> tuple[LabelSet, Cell]:

@@ -8,6 +8,8 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 
+from gpt_trader_telemetry.recording.exponential import ExponentialBuckets
+
 FOLD_CHUNK = 2048
 """Values folded at a time: sorting this many takes a fraction of a millisecond."""
 
@@ -59,10 +61,12 @@ class HistogramCell:
     1974), so that it stays within a few units in the last place however many folds it takes.
     """
 
-    __slots__ = ("_lost", "_sum", "bounds", "counts", "greatest", "least")
+    __slots__ = ("_lost", "_sum", "bounds", "counts", "exponential", "greatest", "least")
 
-    def __init__(self, bounds: tuple[float, ...]) -> None:
+    def __init__(self, bounds: tuple[float, ...], *, exponential: bool = False) -> None:
         self.bounds = bounds
+        self.exponential = ExponentialBuckets() if exponential else None
+        """The same values in exponential buckets, where OTLP is to carry those."""
         self.reset()
 
     def reset(self) -> None:
@@ -71,6 +75,8 @@ class HistogramCell:
         self._sum = self._lost = 0.0
         self.least = math.inf
         self.greatest = -math.inf
+        if self.exponential is not None:
+            self.exponential.reset()
 
     @property
     def count(self) -> int:
@@ -100,6 +106,8 @@ class HistogramCell:
         self._add_to_sum(math.fsum(batch))
         self.least = min(self.least, batch[0])
         self.greatest = max(self.greatest, batch[-1])
+        if self.exponential is not None:
+            self.exponential.take(batch)
 
     def _add_to_sum(self, amount: float) -> None:
         total = self._sum + amount

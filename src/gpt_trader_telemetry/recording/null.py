@@ -18,15 +18,15 @@ class NullRecorder:
         self.metrics: dict[str, Metric] = {}
         self.sites: dict[object, object] = {}
 
-    def events(self, *series: Series) -> Observe:  # noqa: ARG002
+    def events(self, *series: Series) -> Observe:
         """Return what forgets an event."""
         return discard
 
-    def adder(self, metric: Metric, labels: LabelSet) -> Observe:  # noqa: ARG002
+    def adder(self, metric: Metric, labels: LabelSet) -> Observe:
         """Return what forgets an amount."""
         return discard
 
-    def setter(self, metric: Metric, labels: LabelSet) -> Observe:  # noqa: ARG002
+    def setter(self, metric: Metric, labels: LabelSet) -> Observe:
         """Return what forgets a value."""
         return discard
 

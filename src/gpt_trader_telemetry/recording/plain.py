@@ -44,8 +44,8 @@ class _Instrument:
 class PlainRecorder:
     """Records through the OpenTelemetry API, see the module's text."""
 
-    def __init__(self, provider: MeterProvider, *, cardinality_limit: int = 2000) -> None:
-        self.faults = Faults()
+    def __init__(self, provider: MeterProvider, faults: Faults, *, cardinality_limit: int = 2000) -> None:
+        self.faults = faults
         self.metrics: dict[str, Metric] = {}
         self.sites: dict[object, object] = {}
         self._meter = provider.get_meter(SCOPE, __version__)
