@@ -149,7 +149,7 @@ def _evidence(error: BaseException, traits: "_Traits") -> Iterator[str | None]:
             yield _reason_of_status(_read(source, name, traits.unread))
     if traits.rpc:
         yield _reason_of_rpc(error)
-    bodies = [body for body in (response, *error.args[:4]) if isinstance(body, dict)]
+    bodies = [body for body in (response, *_arguments(error)[:4]) if isinstance(body, dict)]
     bodies += [body for name in _CODE_ATTRIBUTES if (body := _read(error, name, traits.unread)) is not None]
     if bodies:
         yield from map(reason_of_code, _codes(bodies))
@@ -160,8 +160,11 @@ def _behind(error: BaseException, traits: "_Traits") -> object:
     """Return what is behind an exception: its cause, or one it carries (urllib, requests, groups of one)."""
     members = _read(error, "exceptions")
     alone = members if isinstance(members, tuple) and len(members) == 1 else ()
-    carried = (error.__cause__, _read(error, "reason", traits.unread), *error.args[:1], *alone)
+    carried = (error.__cause__, _read(error, "reason", traits.unread), *_arguments(error)[:1], *alone)
     return next((found for found in carried if isinstance(found, BaseException)), None)
+
+
+_arguments = vars(BaseException)["args"].__get__  # the real ones, whatever a class calls `args`
 
 
 def _read(source: object, name: str, unread: frozenset[str] = frozenset()) -> Any:
@@ -337,7 +340,7 @@ _CODE_PHRASES = (
      "missing"),
 )  # fmt: skip
 _ADDRESS = re.compile(r"(?:\b[a-z]{2,8}://|\burl: )\S*")
-_FLAG = re.compile(r"""\b[\w-]++["']?\s*+[:=]\s*+["']?(?:true|false|null|none)\b""")  # "post_only": false
+_FLAG = re.compile(r"""(?<![\w-])[\w-]++["']?\s*+[:=]\s*+["']?(?:true|false|null|none)\b""")  # post_only: false
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LETTERS = re.compile(r"[a-z ]{2,}(?!\?)")
 
@@ -375,7 +378,7 @@ def reason_of_code(code: str) -> str | None:
     >>> reason_of_code("UNKNOWN_FAILURE_REASON") is None
     True
     """
-    code = code.strip()[:_CODE_CAP]
+    code = code[:_CODE_CAP].strip()
     return _reason_of_words(code) if " " in code else _reason_of_words(_HUMP.sub("_", code), _IN_CODE)
 
 
@@ -407,7 +410,7 @@ def _message(error: BaseException, traits: _Traits) -> str:
         if traits.speaks:
             text = str(error)
         else:
-            text = " ".join(arg[:_TEXT_CAP] for arg in error.args[:4] if isinstance(arg, str))
+            text = " ".join(arg[:_TEXT_CAP] for arg in _arguments(error)[:4] if isinstance(arg, str))
         return str.__getitem__(text or _read(error, "message"), slice(_TEXT_CAP))
     except Exception:
         return ""

@@ -161,7 +161,12 @@ def test_the_same_seed_gives_the_same_run(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
     "options",
-    [("--tick", "0.01"), ("--tick", "60"), ("--tick", "0.01", "--faults", "late=0,reject=0,rate_limit=0,unavailable=0,drop=0,hang=1"), (*HASTE, "--ticks", "2")],
+    [
+        ("--tick", "0.01"),
+        ("--tick", "60"),
+        ("--tick", "0.01", "--faults", "late=0,reject=0,rate_limit=0,unavailable=0,drop=0,hang=1"),
+        (*HASTE, "--ticks", "2"),
+    ],
     ids=["trading", "waiting", "in trouble", "serving"],
 )
 def test_a_signal_stops_the_bot_within_two_seconds(number, options):

@@ -7,7 +7,7 @@ on a caller's MeterProvider) must show them in both Prometheus formats and over 
 import asyncio
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -16,11 +16,11 @@ from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExp
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter as HttpExporter
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
-from support.receivers import RECEIVERS, Received
-from support.scraping import OPENMETRICS, TEXT, Scrape, scrape
 
 from gpt_trader_telemetry import Delivery, Rejected, Settings, Telemetry
 from gpt_trader_telemetry.catalog import CATALOG, LATENCY_BUCKETS, Kind
+from support.receivers import RECEIVERS, Received
+from support.scraping import OPENMETRICS, TEXT, Scrape, scrape
 
 AWKWARD = 'a "quoted", {braced}\nnew line \\ back \U0001f680'
 
@@ -74,10 +74,8 @@ def play(telemetry: Telemetry) -> Expected:
     for answer in (True, False, True):
         asyncio.run(cancel(answer))
     for trip in (False, False, True):
-        try:
+        with suppress(Trip):
             daily_loss(trip)
-        except Trip:
-            pass
     telemetry.record_counter("gpt_trader_trades_executed_total")
     telemetry.record_counter("gpt_trader_own_things", Decimal("2.5"), {"what": AWKWARD})
     telemetry.record_histogram("gpt_trader_cycle_duration_seconds", 0.3, {"result": "ok"})
@@ -95,7 +93,7 @@ def play(telemetry: Telemetry) -> Expected:
     submitted = "gpt_trader_order_submission_total"
     issues = "gpt_trader_data_quality_issues_total"
     candles = {"symbol": "BTC-USD", "interval": "1h"}
-    expected = Expected(
+    return Expected(
         counters={
             key(submitted, result="success", reason="none", side="buy"): 3,
             key(submitted, result="success", reason="none", side="sell"): 1,
@@ -148,7 +146,6 @@ def play(telemetry: Telemetry) -> Expected:
             key("gpt_trader_own_sizes", kind="x"): ([0.5, 3, 0.0, 1e9], (1, 10)),
         },
     )
-    return expected
 
 
 @contextmanager
@@ -275,7 +272,7 @@ def test_units_never_add_a_suffix(way) -> None:
 def test_a_classifier_may_reject(telemetry) -> None:
     """A returned value that means "no" is a rejection with its reason."""
 
-    @telemetry.order_submission(side="buy", classify=lambda answer: Rejected(answer))
+    @telemetry.order_submission(side="buy", classify=Rejected)
     def submit() -> str:
         return "post_only"
 

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
-from support.receivers import RECEIVERS, Received, black_hole, closed_port, grpc_receiver, http_receiver
-from support.scraping import scrape
 
 from gpt_trader_telemetry import Delivery, Settings, Telemetry
 from gpt_trader_telemetry.pipeline.otlp import OtlpRoad
 from gpt_trader_telemetry.pipeline.size import MAX_REQUEST_BYTES, split
 from gpt_trader_telemetry.recording.recorder import Faults
+from support.receivers import RECEIVERS, Received, black_hole, closed_port, grpc_receiver, http_receiver
+from support.scraping import scrape
 
 
 def sent_to(endpoint: str, **changes) -> Telemetry:

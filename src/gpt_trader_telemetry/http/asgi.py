@@ -41,7 +41,7 @@ class AsgiApp:
         if scope["type"] != "http":
             return
         request = _request(scope)
-        response = await self._answer(request)
+        response = await self._answer(request, scope)
         headers = [(name.encode(), value.encode("latin-1")) for name, value in response.headers.items()]
         headers.append((b"date", formatdate(usegmt=True).encode()))
         if _announces_body(request):
@@ -55,13 +55,15 @@ class AsgiApp:
         for workers in self._workers.values():
             workers.close()
 
-    async def _answer(self, request: Request) -> Response:
+    async def _answer(self, request: Request, scope: _Message) -> Response:
         if self._app.is_fast(request):
             return self._app(request)
         job = _Job(self._app, request)
         if self._waiting >= self._room or not self._workers[request.path].submit(job):
             return self._app.unavailable(request, "Too many requests are waiting; try again later")
+        seat = scope["state"]["seat"]
         self._waiting += 1
+        seat.held = True
         try:
             async with asyncio.timeout(self._limit):
                 response = await job.answer
@@ -70,6 +72,7 @@ class AsgiApp:
             return self._app.unavailable(request, f"No answer within {self._limit:g} s")
         finally:
             self._waiting -= 1
+            seat.held = False
         return response or self._app.failed(request)
 
 

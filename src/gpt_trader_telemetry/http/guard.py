@@ -1,15 +1,17 @@
 """Keeps hostile and broken clients from taking more of the listener than their share.
 
 The rule at the cap: a connection that waits for its client (an unfinished head, an unread answer, nothing
-asked) gives way to a newcomer, the oldest first; one that waits for us does not. Since few requests can wait
-for us at a time, a probe gets through however many connections are held open against it.
+asked) gives way to a newcomer; one that a slow route holds does not. Of the address with the most connections
+the oldest goes first. Since few requests can be held at a time, a probe gets through however many connections
+are kept open against it.
 """
 
 import asyncio
 import enum
 import logging
 import socket
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 
 import h11
@@ -34,7 +36,7 @@ _SILENT = _Silent()
 
 
 class Phase(enum.Enum):
-    """What a connection is waiting for."""
+    """How far a connection is: a request's head, its answer, or the time until the next."""
 
     HEAD = enum.auto()
     ANSWER = enum.auto()
@@ -44,22 +46,18 @@ class Phase(enum.Enum):
 class Seat:
     """One accepted connection: what it waits for, since when, and how long it may."""
 
-    __slots__ = ("deadline", "phase", "protocol", "since", "sock", "transport")
+    __slots__ = ("deadline", "held", "peer", "phase", "protocol", "since", "sock", "transport")
 
-    def __init__(self, sock: socket.socket, since: float, deadline: float) -> None:
+    def __init__(self, sock: socket.socket, peer: str, since: float, deadline: float) -> None:
         self.sock = sock
+        self.peer = peer
         self.since = since
         self.deadline = deadline
         self.phase = Phase.HEAD
+        self.held = False
+        """A slow route is at work on its request: the only time that the client waits for us."""
         self.transport: asyncio.Transport | None = None
         self.protocol: GuardedProtocol | None = None
-
-    @property
-    def waits_for_client(self) -> bool:
-        """Whether it is the client's turn: also when it does not read what we have written."""
-        if self.phase is not Phase.ANSWER:
-            return True
-        return self.protocol is not None and self.protocol.flow.write_paused
 
     def abort(self) -> None:
         """Cut the connection off without a word."""
@@ -100,17 +98,17 @@ class ConnectionGuard:
         """Every connection whose descriptor is still open."""
         return [*self._seated, *self._leaving]
 
-    def admit(self, sock: socket.socket) -> Seat | None:
+    def admit(self, sock: socket.socket, peer: str) -> Seat | None:
         """Give a new connection its seat, or None if it is to be closed."""
         if len(self._seated) >= self._limits.connections:
-            oldest = min(self._evictable(), key=lambda seat: seat.since, default=None)
-            if oldest is None:
+            victim = self._victim()
+            if victim is None:
                 self.counts.refused += 1
                 return None
             self.counts.evicted += 1
-            self._drop(oldest)
+            self._drop(victim)
         now = self._loop.time()
-        seat = Seat(sock, now, now + self._limits.head_seconds)
+        seat = Seat(sock, peer, now, now + self._limits.head_seconds)
         self._seated[seat] = None
         self.counts.accepted += 1
         self._keep_sweeping()
@@ -137,7 +135,7 @@ class ConnectionGuard:
             seat.deadline = seat.since + self._limits.head_seconds
 
     def head_complete(self, seat: Seat) -> None:
-        """Take note of a request: from here on the client waits for us."""
+        """Take note of a request."""
         self.head_begins(seat)
         seat.phase = Phase.ANSWER
         seat.deadline = seat.since + self._limits.request_seconds
@@ -155,8 +153,14 @@ class ConnectionGuard:
         for seat in list(self._seated):
             self._drop(seat)
 
-    def _evictable(self) -> Iterator[Seat]:
-        return (seat for seat in self._seated if seat.waits_for_client)
+    def _victim(self) -> Seat | None:
+        # Who floods from one address sends away his own: a probe from another is not among them.
+        taken = Counter(seat.peer for seat in self._seated if not seat.held)
+        if not taken:
+            return None
+        greediest = max(taken, key=taken.__getitem__)
+        mine = (seat for seat in self._seated if not seat.held and seat.peer == greediest)
+        return min(mine, key=lambda seat: seat.since)
 
     def _drop(self, seat: Seat) -> None:
         self._seated.pop(seat, None)
@@ -178,6 +182,28 @@ class ConnectionGuard:
         self._keep_sweeping()
 
 
+class _HeadsOnly(h11.Connection):
+    """Reads requests without their bodies: no route takes one, and a body of tiny chunks is costly to take apart.
+
+    The app ends a connection after the answer to a request with a body, so that nothing behind it is missed.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__(h11.SERVER, size)
+        self.body_follows = False
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        if self.body_follows:
+            return h11.NEED_DATA
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self.body_follows = any(
+                name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+                for name, value in event.headers
+            )
+        return event
+
+
 class GuardedProtocol(H11Protocol):
     """uvicorn's HTTP/1.1 protocol that tells the guard how far each request is."""
 
@@ -189,12 +215,13 @@ class GuardedProtocol(H11Protocol):
         guard: ConnectionGuard,
         seat: Seat,
     ) -> None:
-        super().__init__(config=config, server_state=state, app_state={}, _loop=loop)
+        super().__init__(config=config, server_state=state, app_state={"seat": seat}, _loop=loop)
         self.logger = _SILENT
         self.access_log = False
         self._guard = guard
         self._seat = seat
         self._slice = config.h11_max_incomplete_event_size or 16 * 1024
+        self.conn = self._heads = _HeadsOnly(self._slice)
         self._ended = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -218,6 +245,9 @@ class GuardedProtocol(H11Protocol):
         try:
             for start in range(0, len(data), self._slice):
                 super().data_received(data[start : start + self._slice])
+                if self._heads.body_follows:
+                    self.flow.pause_reading()
+                    return
                 if self.transport.is_closing():
                     return
         except Exception:

@@ -108,7 +108,7 @@ class Listener:
         # A bound for each round of the loop: those cut off for these newcomers are closed in the next.
         for accepted in range(_ACCEPT_BURST):
             try:
-                sock, _ = self._sock.accept()
+                sock, address = self._sock.accept()
             except OSError as error:
                 # Linux looks for a free descriptor first, so that after others this may mean an empty queue.
                 if error.errno in _GONE:
@@ -116,10 +116,10 @@ class Listener:
                 elif not accepted:
                     self._pause(error)
                 return
-            self._seat(sock)
+            self._seat(sock, address[0])
 
-    def _seat(self, sock: socket.socket) -> None:
-        seat = self.guard.admit(sock)
+    def _seat(self, sock: socket.socket, peer: str) -> None:
+        seat = self.guard.admit(sock, peer)
         if seat is None:
             sock.close()
             return

@@ -6,19 +6,22 @@ coroutine functions, generator functions and asynchronous generator functions; m
 partials and callable objects are these underneath.
 """
 
-import asyncio
+import copy
 import functools
 import inspect
-import sys
-from collections.abc import AsyncGenerator, Callable, Generator
+import operator
+import types
+from collections.abc import Callable
 from time import perf_counter
-from types import CoroutineType, NoneType
-from typing import Any, TypeVar, cast
+from types import FunctionType, MethodType, NoneType
+from typing import Any, Final, TypeVar, cast
 
 import wrapt
 
 from gpt_trader_telemetry.errors import UsageError
-from gpt_trader_telemetry.instrument.site import Scope, Site
+from gpt_trader_telemetry.instrument.awaiting import when_awaited
+from gpt_trader_telemetry.instrument.iterating import recorded_async_generator, recorded_generator
+from gpt_trader_telemetry.instrument.site import Site
 
 AnyCallable = Callable[..., Any]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -27,45 +30,106 @@ F = TypeVar("F", bound=Callable[..., Any])
 def wrap(function: F, make_site: Callable[[AnyCallable], Site]) -> F:
     """Return ``function`` recording into the site that ``make_site`` gives for the bare function.
 
+    A function stays a function. Every other callable (a bound method, a partial, an object with ``__call__``) is
+    proxied: it keeps its attributes, its type for ``isinstance`` and how it behaves in the body of a class.
+
     Raises:
         UsageError: for a class, a property or anything else that cannot be called.
     """
-    if isinstance(function, staticmethod | classmethod):
-        return cast("F", type(function)(wrap(function.__func__, make_site)))
+    kind = type(function)
+    if issubclass(kind, staticmethod | classmethod):
+        return cast("F", kind(wrap(function.__func__, make_site)))  # type: ignore[attr-defined]
     if isinstance(function, functools.partialmethod):
         inner = wrap(function.func, make_site)
         return cast("F", functools.partialmethod(inner, *function.args, **function.keywords))
-    if isinstance(function, type) or not callable(function):
-        raise UsageError(f"only functions and methods can be decorated, not {function!r}")
+    if not callable(function) or isinstance(function, type | staticmethod | classmethod):
+        raise UsageError(_refusal(function))
     site = make_site(function)
-    timed, scoped = _shapes_of(function)
-    wrapper = (scoped if site.judges_runs else timed)(function, site)
-    functools.update_wrapper(wrapper, _innermost_function(function))
+    record = functools.partial(_recording, site=site, shape=_shape_of(function, site))
+    if kind is not FunctionType:
+        return cast("F", (_Descriptor if hasattr(kind, "__get__") else _Callable)(function, record))
+    wrapper = record(function)
     wrapper.__wrapped__ = function  # type: ignore[attr-defined]
     # Keeps the site alive as long as the function: the process default holds it only weakly.
     wrapper.__gpt_trader_site__ = site  # type: ignore[attr-defined]
     return cast("F", wrapper)
 
 
+def _refusal(function: object) -> str:
+    if isinstance(function, property | functools.cached_property):
+        hint = "; decorate its getter, below the line that makes it a property"
+    elif isinstance(function, type):
+        hint = "; decorate its methods"
+    elif isinstance(function, staticmethod | classmethod):
+        hint = "; decorate below what proxies it"
+    else:
+        hint = ""
+    return f"only functions and methods can be decorated, not {function!r:.200}{hint}"
+
+
 Shape = Callable[[AnyCallable, Site], AnyCallable]
 
-
-def _shapes_of(function: AnyCallable) -> tuple[Shape, Shape]:
-    bare = _innermost_function(function)
-    kinds = (bare, None if inspect.isroutine(bare) else type(bare).__call__)
-    if any(map(inspect.iscoroutinefunction, kinds)):
-        return _timed_coroutine, _scoped_coroutine
-    if any(map(inspect.isgeneratorfunction, kinds)):
-        return _scoped_generator, _scoped_generator
-    if any(map(inspect.isasyncgenfunction, kinds)):
-        return _scoped_async_generator, _scoped_async_generator
-    return _timed_function, _scoped_function
+_KINDS: Final = inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 
-def _innermost_function(function: AnyCallable) -> AnyCallable:
-    while isinstance(function, functools.partial):
-        function = function.func
+def _shape_of(function: AnyCallable, site: Site) -> Shape:
+    flags = getattr(getattr(_code_of(function), "__code__", None), "co_flags", 0)
+    kind = flags & _KINDS
+    if kind == inspect.CO_COROUTINE:
+        return _scoped_coroutine if site.judges_runs else _timed_coroutine
+    if kind == inspect.CO_GENERATOR:
+        return _awaitable_generator if flags & inspect.CO_ITERABLE_COROUTINE else recorded_generator
+    if kind == inspect.CO_ASYNC_GENERATOR:
+        return recorded_async_generator
+    return _scoped_function if site.judges_runs else _timed_function
+
+
+def _code_of(function: AnyCallable) -> Any:
+    """Return the function that runs when ``function`` is called: below partials, methods and objects."""
+    function = _innermost(function)
+    return function if isinstance(function, FunctionType) else _innermost(getattr(type(function), "__call__", None))
+
+
+def _innermost(function: Any) -> Any:
+    while isinstance(function, functools.partial | MethodType):
+        function = function.func if isinstance(function, functools.partial) else function.__func__
     return function
+
+
+def _recording(function: AnyCallable, *, site: Site, shape: Shape) -> AnyCallable:
+    """Return a function that does what ``function`` does and records it, named like it."""
+    return functools.update_wrapper(shape(function, site), _code_of(function))
+
+
+class _Callable(wrapt.ObjectProxy[Any]):
+    """A callable that is no function, recording when it is called."""
+
+    def __init__(self, wrapped: AnyCallable, record: Callable[[AnyCallable], AnyCallable]) -> None:
+        super().__init__(wrapped)
+        self._self_record = record
+        self._self_run = record(wrapped)
+
+    # A property, so that what looks at `__call__` sees what runs: a coroutine function where it is one.
+    __call__ = property(operator.attrgetter("_self_run"))
+
+    def __copy__(self) -> "_Callable":
+        return type(self)(copy.copy(self.__wrapped__), self._self_record)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "_Callable":
+        return type(self)(copy.deepcopy(self.__wrapped__, memo), self._self_record)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # What another process loads records nothing there.
+        return self.__wrapped__.__reduce_ex__(protocol)
+
+
+class _Descriptor(_Callable):
+    """A callable that may be bound where it stands in the body of a class."""
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        if instance is None or self.__wrapped__.__get__(instance, owner) is self.__wrapped__:
+            return self
+        return MethodType(self, instance)
 
 
 def _timed_function(function: AnyCallable, site: Site) -> AnyCallable:
@@ -137,102 +201,5 @@ def _scoped_coroutine(function: AnyCallable, site: Site) -> AnyCallable:
     return scoped
 
 
-def _scoped_generator(function: AnyCallable, site: Site) -> AnyCallable:
-    def scoped(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        with site.open(args, kwargs) as scope:
-            scope.value = value = yield from function(*args, **kwargs)
-        return value
-
-    return scoped
-
-
-def _scoped_async_generator(function: AnyCallable, site: Site) -> AnyCallable:
-    async def scoped(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        with site.open(args, kwargs):
-            inner = function(*args, **kwargs)
-            step = _first_step(inner)
-            while True:
-                try:
-                    item = await step
-                except StopAsyncIteration:
-                    return
-                thrown: BaseException | None = None
-                sent = None
-                try:
-                    sent = yield item
-                except GeneratorExit:
-                    await inner.aclose()
-                    raise
-                except BaseException as error:
-                    thrown = error
-                # Outside the handler, so that what the generator raises does not get `thrown` as its context.
-                step = inner.asend(sent) if thrown is None else inner.athrow(thrown)
-                del thrown
-
-    return scoped
-
-
-def _first_step(inner: AsyncGenerator[Any, Any]) -> Any:
-    """Start ``inner`` without the event loop's hooks: the loop closes the wrapper, and that closes ``inner``."""
-    hooks = sys.get_asyncgen_hooks()
-    sys.set_asyncgen_hooks(None, None)
-    try:
-        return inner.asend(None)
-    finally:
-        sys.set_asyncgen_hooks(*hooks)
-
-
-def when_awaited(value: Any, scope: Scope) -> Any:
-    """Return ``value`` such that ``scope`` is finished when it has been awaited.
-
-    A future or task stays the object it is; a coroutine stays a coroutine; any other awaitable is proxied.
-    """
-    if isinstance(value, asyncio.Future):
-        value.add_done_callback(functools.partial(_finish_with_future, scope))
-        return value
-    if isinstance(value, CoroutineType):
-        awaited: Any = _awaited_coroutine(value, scope)
-        awaited.__name__, awaited.__qualname__ = value.__name__, value.__qualname__
-        return awaited
-    return _Awaitable(value, scope)
-
-
-def _finish_with_future(scope: Scope, future: "asyncio.Future[Any]") -> None:
-    if future.cancelled():
-        scope.finish(asyncio.CancelledError())
-        return
-    # Asking `exception()` would mark it as retrieved and so silence asyncio's own report of a lost one.
-    error = getattr(future, "_exception", None)
-    if error is None:
-        scope.value = future.result()
-    scope.finish(error)
-
-
-async def _awaited_coroutine(coroutine: Any, scope: Scope) -> Any:
-    with scope:
-        scope.value = value = await coroutine
-    return value
-
-
-class _Awaitable(wrapt.ObjectProxy[Any]):
-    """An awaitable that finishes its scope when it has been awaited or entered."""
-
-    def __init__(self, wrapped: Any, scope: Scope) -> None:
-        super().__init__(wrapped)
-        self._self_scope = scope
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        with self._self_scope as scope:
-            scope.value = value = yield from self.__wrapped__.__await__()
-        return value
-
-    async def __aenter__(self) -> Any:
-        with self._self_scope as scope:
-            scope.value = value = await self.__wrapped__.__aenter__()
-        return value
-
-    async def __aexit__(self, *raised: object) -> Any:
-        return await self.__wrapped__.__aexit__(*raised)
-
-    def __aiter__(self) -> Any:
-        return self.__wrapped__.__aiter__()
+def _awaitable_generator(function: AnyCallable, site: Site) -> AnyCallable:
+    return types.coroutine(recorded_generator(function, site))

@@ -1,7 +1,8 @@
 """The OTLP road: a thread of its own that exports at intervals, and that nothing ever waits for unbounded.
 
-OpenTelemetry's exporters do the sending. They are built in the thread, since importing gRPC or requests takes
-longer than a bot should wait, and in a forked child only when something is first exported.
+OpenTelemetry's exporters do the sending. They are built, and so imported, on the caller's thread: a process that
+forks while another thread imports leaves a locked module behind in the child. There the exporter is built anew
+when something is first exported.
 """
 
 import threading
@@ -35,26 +36,20 @@ _THREAD_NAME: Final = "gpt-trader-telemetry-otlp"
 
 def make_exporter(settings: Settings) -> MetricExporter:
     """Build OpenTelemetry's exporter for the settings' protocol; certificates it reads from the environment."""
+    headers = {key.lower(): value for key, value in settings.otlp_headers.items()} or None
     if settings.otlp_protocol == "grpc":
         from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import (  # noqa: PLC0415
             OTLPMetricExporter as GrpcExporter,
         )
 
-        return GrpcExporter(
-            endpoint=settings.otlp_metrics_endpoint or settings.otlp_endpoint,
-            headers={key.lower(): value for key, value in settings.otlp_headers.items()} or None,
-            timeout=settings.otlp_timeout,
-        )
+        endpoint = settings.otlp_metrics_endpoint or settings.otlp_endpoint
+        return GrpcExporter(endpoint=endpoint, headers=headers, timeout=settings.otlp_timeout)
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import (  # noqa: PLC0415
         OTLPMetricExporter as HttpExporter,
     )
 
-    base = (settings.otlp_endpoint or "").rstrip("/")
-    return HttpExporter(
-        endpoint=settings.otlp_metrics_endpoint or f"{base}/v1/metrics",
-        headers=dict(settings.otlp_headers) or None,
-        timeout=settings.otlp_timeout,
-    )
+    address = settings.otlp_metrics_endpoint or f"{(settings.otlp_endpoint or '').rstrip('/')}/v1/metrics"
+    return HttpExporter(endpoint=address, headers=headers, timeout=settings.otlp_timeout)
 
 
 class OtlpRoad:
@@ -73,16 +68,16 @@ class OtlpRoad:
         self._faults = faults
         self._count_failure = count_failure
         self._make = make
-        self._begin(eager=True)
+        self._begin(self._built())
 
-    def _begin(self, *, eager: bool) -> None:
-        self._exporter: MetricExporter | None = None
+    def _begin(self, exporter: MetricExporter | None) -> None:
+        self._exporter = exporter
         self._deltas = Deltas() if self._settings.otlp_temporality != "cumulative" else None
         self._changed = threading.Condition()
         self._asked = self._answered = 0
         self._last = Delivery.DELIVERED
         self._stopping = False
-        self._thread = threading.Thread(target=self._run, args=(eager,), name=_THREAD_NAME, daemon=True)
+        self._thread = threading.Thread(target=self._run, name=_THREAD_NAME, daemon=True)
         self._thread.start()
 
     def flush(self, timeout: float) -> Delivery:
@@ -113,11 +108,9 @@ class OtlpRoad:
     def restart_after_fork(self) -> None:
         """Go on in a forked child: no thread came along, and the parent's connection is not ours."""
         if not self._stopping:
-            self._begin(eager=False)
+            self._begin(None)
 
-    def _run(self, eager: bool) -> None:  # noqa: FBT001
-        if eager:
-            self._exporter = self._built()
+    def _run(self) -> None:
         next_export = time.monotonic() + self._settings.export_interval
         while True:
             with self._changed:

@@ -1,0 +1,142 @@
+"""Settings: what may be set, what the environment says, and what cannot be meant."""
+
+import pytest
+
+from gpt_trader_telemetry import ConfigurationError, Settings
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "field", "value"),
+    [
+        ("GPT_TRADER_HEALTH_SERVER_ENABLED", "1", "health_server_enabled", True),
+        ("GPT_TRADER_HEALTH_SERVER_ENABLED", "off", "health_server_enabled", False),
+        ("GPT_TRADER_HEALTH_PORT", "9100", "health_port", 9100),
+        ("GPT_TRADER_HEALTH_HOST", "::1", "health_host", "::1"),
+        ("GPT_TRADER_METRICS_ENDPOINT_ENABLED", "true", "metrics_endpoint_enabled", True),
+        ("GPT_TRADER_CARDINALITY_LIMIT", "500", "cardinality_limit", 500),
+        ("OTEL_SDK_DISABLED", "TRUE", "telemetry_disabled", True),
+        ("OTEL_SDK_DISABLED", "1", "telemetry_disabled", False),
+        ("OTEL_SERVICE_NAME", "bot", "service_name", "bot"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "service.name=bot,a=b%2Cc", "service_name", "bot"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "a=b%2Cc", "resource_attributes", {"a": "b,c"}),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://x:4318", "otlp_endpoint", "http://x:4318"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "otlp_protocol", "grpc"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "k=v==,x=", "otlp_headers", {"k": "v==", "x": ""}),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "5000", "otlp_timeout", 5.0),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "1500", "export_interval", 1.5),
+        ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "DELTA", "otlp_temporality", "delta"),
+        ("OTEL_METRICS_EXPORTER", "otlp", "otlp_endpoint", "http://localhost:4318"),
+        ("GPT_TRADER_HEALTH_PORT", "  ", "health_port", 8080),
+    ],
+)
+def test_the_environment_says(variable: str, text: str, field: str, value: object) -> None:
+    """Each variable sets its field, as its specification says; an empty one is not set."""
+    assert getattr(Settings.from_env({variable: text}), field) == value
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("GPT_TRADER_HEALTH_PORT", "eighty"),
+        ("GPT_TRADER_HEALTH_PORT", "65536"),
+        ("GPT_TRADER_HEALTH_PORT", "-1"),
+        ("GPT_TRADER_HEALTH_SERVER_ENABLED", "maybe"),
+        ("GPT_TRADER_CARDINALITY_LIMIT", "0"),
+        ("GPT_TRADER_WS_MESSAGE_STALE_SECONDS", "30s"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "soon"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "-5"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "nan"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "inf"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
+        ("OTEL_METRICS_EXPORTER", "zipkin"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_clear_error(variable: str, text: str) -> None:
+    """The message names the variable and its value."""
+    with pytest.raises(ConfigurationError) as error:
+        Settings.from_env({variable: text})
+    assert variable in str(error.value)
+    assert repr(text) in str(error.value)
+
+
+def test_a_wrong_header_is_named_without_its_text() -> None:
+    """A header's text is usually a token: it is in no message."""
+    with pytest.raises(ConfigurationError) as error:
+        Settings.from_env({"OTEL_EXPORTER_OTLP_HEADERS": "ok=1,s3cret-token"})
+    assert "item 2" in str(error.value)
+    assert "s3cret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"health_port": 70000},
+        {"health_port": "8080"},
+        {"health_port": True},
+        {"health_host": ""},
+        {"export_interval": 0},
+        {"export_interval": float("nan")},
+        {"otlp_timeout": "10"},
+        {"cardinality_limit": 0},
+        {"otlp_protocol": "udp"},
+        {"otlp_temporality": "sometimes"},
+        {"health_server_enabled": "yes"},
+    ],
+    ids=str,
+)
+def test_fields_are_checked_in_code_too(wrong: dict) -> None:
+    """The message names the field and the value."""
+    (name, value), *_ = wrong.items()
+    with pytest.raises(ConfigurationError, match=name) as error:
+        Settings(**wrong)
+    assert repr(value) in str(error.value)
+
+
+def test_defaults_in_code_give_way_to_the_environment() -> None:
+    """Keyword arguments of from_env are what to use where the environment says nothing."""
+    environ = {"GPT_TRADER_HEALTH_SERVER_ENABLED": "0"}
+    settings = Settings.from_env(environ, health_server_enabled=True, metrics_endpoint_enabled=True)
+    assert (settings.health_server_enabled, settings.metrics_endpoint_enabled) == (False, True)
+    with pytest.raises(ConfigurationError, match="'helth_port'"):
+        Settings.from_env({}, helth_port=1)
+
+
+def test_the_variable_for_metrics_wins_over_the_one_for_all_signals() -> None:
+    """As OpenTelemetry's specification has it."""
+    settings = Settings.from_env(
+        {
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+            "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "http/protobuf",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://all:4318",
+            "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://metrics:4318/custom",
+        }
+    )
+    assert settings.otlp_protocol == "http/protobuf"
+    assert settings.otlp_metrics_endpoint == "http://metrics:4318/custom"
+
+
+@pytest.mark.parametrize(
+    ("environ", "exports"),
+    [
+        ({}, False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x"}, True),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x", "OTEL_METRICS_EXPORTER": "none"}, False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x", "OTEL_SDK_DISABLED": "true"}, False),
+        ({"OTEL_METRICS_EXPORTER": "otlp"}, True),
+        ({"OTEL_METRICS_EXPORTER": "prometheus,otlp"}, True),
+    ],
+)
+def test_otlp_is_off_until_it_is_asked_for(environ: dict, exports: bool) -> None:
+    """Nothing is sent anywhere that nobody named."""
+    assert Settings.from_env(environ).exports_otlp is exports
+
+
+def test_settings_are_frozen_and_copied() -> None:
+    """A mapping that the caller changes later changes nothing here."""
+    headers = {"a": "b"}
+    settings = Settings(otlp_headers=headers)
+    headers["a"] = "c"
+    assert settings.otlp_headers == {"a": "b"}
+    with pytest.raises(AttributeError):
+        settings.health_port = 1
+    assert settings.with_changes(health_port=1).health_port == 1
