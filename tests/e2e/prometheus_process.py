@@ -96,7 +96,7 @@ class Prometheus:
 
 
 def _labels(metric: dict[str, str]) -> Labels:
-    return frozenset((name, value) for name, value in metric.items() if name not in {"job", "instance"})
+    return frozenset((name, value) for name, value in metric.items() if name not in {"job", "instance", "__name__"})
 
 
 @contextmanager

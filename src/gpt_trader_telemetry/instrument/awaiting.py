@@ -5,11 +5,16 @@ import functools
 import inspect
 from collections.abc import Callable, Coroutine, Generator
 from types import CoroutineType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import wrapt
 
 from gpt_trader_telemetry.instrument.site import Scope
+
+if TYPE_CHECKING:
+    Proxy = wrapt.ObjectProxy[Any]
+else:
+    Proxy = wrapt.ObjectProxy  # not generic in all the releases that will do
 
 
 def when_awaited(value: Any, scope: Scope) -> Any:
@@ -74,7 +79,7 @@ async def _awaited(unstarted: _Unstarted, scope: Scope) -> Any:
     return value
 
 
-class _Awaitable(wrapt.ObjectProxy[Any]):
+class _Awaitable(Proxy):
     """An awaitable that finishes its scope when it has been awaited the first time."""
 
     _self_scope: Scope | None
@@ -95,6 +100,8 @@ class _Awaitable(wrapt.ObjectProxy[Any]):
 class _CoroutineLike(_Awaitable):
     """An awaitable that is driven like a coroutine too, as a task does."""
 
+    _self_started = False
+
     def send(self, value: Any) -> Any:
         return self._self_step(self.__wrapped__.send, value)
 
@@ -102,15 +109,18 @@ class _CoroutineLike(_Awaitable):
         return self._self_step(self.__wrapped__.throw, *raised)
 
     def close(self) -> None:
+        if not self._self_started:
+            self._self_scope = None
         self._self_step(self.__wrapped__.close)
         scope, self._self_scope = self._self_scope, None
-        if scope is not None and scope.start:
+        if scope is not None:
             scope.finish(GeneratorExit())
 
     def _self_step(self, step: Callable[..., Any], *given: Any) -> Any:
         scope = self._self_scope
         if scope is None:
             return step(*given)
+        self._self_started = True
         scope.__enter__()
         try:
             return step(*given)

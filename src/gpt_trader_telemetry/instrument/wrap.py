@@ -16,10 +16,8 @@ from time import perf_counter
 from types import FunctionType, MethodType, NoneType
 from typing import Any, Final, TypeVar, cast
 
-import wrapt
-
 from gpt_trader_telemetry.errors import UsageError
-from gpt_trader_telemetry.instrument.awaiting import when_awaited
+from gpt_trader_telemetry.instrument.awaiting import Proxy, when_awaited
 from gpt_trader_telemetry.instrument.iterating import recorded_async_generator, recorded_generator
 from gpt_trader_telemetry.instrument.site import Site
 
@@ -42,7 +40,7 @@ def wrap(function: F, make_site: Callable[[AnyCallable], Site]) -> F:
     if isinstance(function, functools.partialmethod):
         inner = wrap(function.func, make_site)
         return cast("F", functools.partialmethod(inner, *function.args, **function.keywords))
-    if not callable(function) or isinstance(function, type | staticmethod | classmethod):
+    if isinstance(function, type | staticmethod | classmethod) or not callable(function):
         raise UsageError(_refusal(function))
     site = make_site(function)
     record = functools.partial(_recording, site=site, shape=_shape_of(function, site))
@@ -87,7 +85,7 @@ def _shape_of(function: AnyCallable, site: Site) -> Shape:
 def _code_of(function: AnyCallable) -> Any:
     """Return the function that runs when ``function`` is called: below partials, methods and objects."""
     function = _innermost(function)
-    return function if isinstance(function, FunctionType) else _innermost(getattr(type(function), "__call__", None))
+    return function if isinstance(function, FunctionType) else _innermost(type(function).__call__)  # type: ignore[operator]
 
 
 def _innermost(function: Any) -> Any:
@@ -101,7 +99,7 @@ def _recording(function: AnyCallable, *, site: Site, shape: Shape) -> AnyCallabl
     return functools.update_wrapper(shape(function, site), _code_of(function))
 
 
-class _Callable(wrapt.ObjectProxy[Any]):
+class _Callable(Proxy):
     """A callable that is no function, recording when it is called."""
 
     def __init__(self, wrapped: AnyCallable, record: Callable[[AnyCallable], AnyCallable]) -> None:
