@@ -24,7 +24,7 @@ from gpt_trader_telemetry.http.limits import Limits
 
 __all__ = ["Listener"]
 
-_ACCEPT_BURST = 1
+_ACCEPT_BURST = 2
 _RETRY_SECONDS = 0.5
 _GONE = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR, errno.ECONNABORTED, errno.EPROTO, errno.EPERM}
 

@@ -1,5 +1,6 @@
 """The account: equity, profit and loss, exposure, open orders."""
 
+import threading
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -34,7 +35,12 @@ class Account:
 
     def __init__(self, slot: Slot) -> None:
         self._slot = slot
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget which symbols had exposure, as in a forked child."""
         self._exposed: set[str] = set()
+        self._swapping = threading.Lock()
 
     def update(
         self, *, equity: Any = None, pnl: Any = None, exposure: Mapping[str, Any] | None = None, open_orders: Any = None
@@ -62,10 +68,11 @@ class Account:
     def _set_exposure(self, recorder: Recorder, exposure: Mapping[str, Any] | None) -> None:
         if exposure is None:
             return
-        current = {text_of(symbol): value for symbol, value in exposure.items()}
-        gone = dict.fromkeys(self._exposed - set(current), 0)
-        self._exposed = set(current)
-        for symbol, value in (gone | current).items():
+        current = _by_symbol(recorder, exposure)
+        with self._swapping:
+            gone = self._exposed - set(current)
+            self._exposed = set(current)
+        for symbol, value in (dict.fromkeys(gone, 0) | current).items():
             _set(recorder, SYMBOL_EXPOSURE, value, symbol)
 
 
@@ -74,13 +81,23 @@ def _set_pnl(recorder: Recorder, pnl: Any) -> None:
         _set(recorder, TOTAL_PNL, pnl)
         return
     for part, value in pnl.items():
-        if part in _PNL:
-            _set(recorder, _PNL[part], value)
-        elif part == _BY_SYMBOL:
-            for symbol, amount in value.items():
-                _set(recorder, SYMBOL_PNL, amount, text_of(symbol))
-        else:
-            raise UsageError(f"pnl has no part {part!r}; its parts are {', '.join(_PNL)} and {_BY_SYMBOL}")
+        with _shield(recorder, f"profit and loss {part!r:.50}"):
+            if part in _PNL:
+                _set(recorder, _PNL[part], value)
+            elif part != _BY_SYMBOL:
+                raise UsageError(f"pnl has no part {part!r:.50}; its parts are {', '.join(_PNL)} and {_BY_SYMBOL}")
+            elif value is not None:
+                for symbol, amount in _by_symbol(recorder, value).items():
+                    _set(recorder, SYMBOL_PNL, amount, symbol)
+
+
+def _by_symbol(recorder: Recorder, amounts: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the amounts with symbols spelled out; a symbol whose text cannot be had loses only its own."""
+    spelled = {}
+    for symbol, amount in amounts.items():
+        with _shield(recorder, "the amount of a symbol"):
+            spelled[text_of(symbol)] = amount
+    return spelled
 
 
 def _set(recorder: Recorder, metric: Metric, value: Any, symbol: str | None = None) -> None:

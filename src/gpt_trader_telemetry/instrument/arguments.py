@@ -1,5 +1,6 @@
 """Finding an argument of a call by its parameter's name."""
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,18 +19,22 @@ def argument_reader(function: Callable[..., Any], name: str) -> ReadArgument | N
         return None
     parameter = parameters.get(name)
     if parameter is None or parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}:
-        takes_any = any(item.kind is item.VAR_KEYWORD for item in parameters.values())
-        return _reader(name, len(parameters), NOTHING, by_position=False) if takes_any else None
-    by_position = parameter.kind is not parameter.KEYWORD_ONLY
+        given = _given_to_partial(function, name)
+        if any(item.kind is item.VAR_KEYWORD for item in parameters.values()):
+            return lambda _args, kwargs: kwargs.get(name, given)
+        return None if given is NOTHING else lambda _args, _kwargs: given
     default = NOTHING if parameter.default is parameter.empty else parameter.default
-    return _reader(name, list(parameters).index(name), default, by_position=by_position)
-
-
-def _reader(name: str, position: int, default: Any, *, by_position: bool) -> ReadArgument:
-    if not by_position:
+    position = list(parameters).index(name)
+    if parameter.kind is parameter.KEYWORD_ONLY:
         return lambda _args, kwargs: kwargs.get(name, default)
+    if parameter.kind is parameter.POSITIONAL_ONLY:
+        return lambda args, _kwargs: args[position] if len(args) > position else default
+    return lambda args, kwargs: args[position] if len(args) > position else kwargs.get(name, default)
 
-    def read(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        return args[position] if len(args) > position else kwargs.get(name, default)
 
-    return read
+def _given_to_partial(function: Callable[..., Any], name: str) -> Any:
+    """Return the argument that a partial was made with, which is no parameter of the partial any more."""
+    if not isinstance(function, functools.partial):
+        return NOTHING
+    given = inspect.signature(function.func).bind_partial(*function.args, **function.keywords)
+    return {**given.kwargs, **given.arguments}.get(name, NOTHING)

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gpt_trader_telemetry.catalog import GUARD_CHECKS, GUARD_TRIPS
+from gpt_trader_telemetry.catalog import GUARD_CHECKS, GUARD_TRIPS, Label
 from gpt_trader_telemetry.errors import UsageError
 from gpt_trader_telemetry.instrument.instrument import Instrument, is_name
 from gpt_trader_telemetry.instrument.orders import OrderSubmission
@@ -95,7 +95,7 @@ class GuardSite(Site):
         """Count a trip and the run that it ended."""
         self._count_failure()
         if self.recorder is not None:
-            labels = self._tripped(_CATEGORY.spell(tripped.category), _RECOVERABLE.spell(tripped.recoverable))
+            labels = self._tripped(_spelled(_CATEGORY, tripped.category), _spelled(_RECOVERABLE, tripped.recoverable))
             self.recorder.events((GUARD_TRIPS, labels))(1)
 
     def trip_of_value(self, value: Any) -> Tripped | None:
@@ -125,6 +125,14 @@ def _attribute(error: BaseException, name: str) -> Any:
         return getattr(error, name, None)
     except Exception:  # a property that raises says nothing
         return None
+
+
+def _spelled(label: Label, value: object) -> str:
+    """Spell the bot's own value; one whose text cannot be had is none of the closed set."""
+    try:
+        return label.spell(value)
+    except Exception:
+        return str(label.fallback)
 
 
 def guard(name: str, *, classify: Classify | None = None, slot: Slot = DEFAULT) -> Instrument[GuardRun]:

@@ -41,8 +41,8 @@ def record_counter(name: str, increment: Any = 1, labels: Labels = None, *, slot
     with _shield(recorder):
         metric = _metric(recorder, name, Kind.COUNTER)
         amount = as_number(metric.name, increment)
-        if amount < 0 or math.isinf(amount):
-            raise UsageError(f"{metric.name} can only grow, by a finite amount; it was given {_short(increment)}")
+        if amount < 0:
+            raise UsageError(f"{metric.name} can only grow; it was given {_short(increment)}")
         recorder.adder(metric, metric.label_set(labels or {}))(amount)
 
 
@@ -77,8 +77,8 @@ def record_histogram(
     with _shield(recorder):
         metric = _metric(recorder, name, Kind.HISTOGRAM, buckets)
         number = as_number(metric.name, value)
-        if number < 0 or math.isinf(number):
-            raise UsageError(f"{metric.name} takes finite values from 0 on; it was given {_short(value)}")
+        if number < 0:
+            raise UsageError(f"{metric.name} takes values from 0 on; it was given {_short(value)}")
         recorder.events((metric, metric.label_set(labels or {})))(float(number))
 
 
@@ -134,23 +134,30 @@ def as_number(what: str, value: Any) -> int | float:
     """Return ``value`` as an int or a float: Decimals, fractions, NumPy scalars and booleans are coerced.
 
     Raises:
-        UsageError: None, NaN, text and whatever else is no number.
+        UsageError: None, NaN, infinity, text, complex numbers and whatever else is no finite number.
     """
-    number: int | float | None = None
-    if isinstance(value, int | float):
-        number = value + 0 if type(value) in {int, float} else _coerced(value)
-    elif value is not None and not isinstance(value, str | bytes):
-        number = _coerced(value)
-    if number is None or math.isnan(number):
-        raise UsageError(f"{what} needs a number; it was given {_short(value)}")
+    number = value if type(value) in {int, float} else _coerced(value)
+    if number is None or not _is_finite(number):
+        raise UsageError(f"{what} needs a finite number; it was given {_short(value)}")
     return number
 
 
 def _coerced(value: Any) -> int | float | None:
+    if value is None or isinstance(value, str | bytes | bytearray | memoryview):
+        return None
+    if isinstance(value, numbers.Complex) and not isinstance(value, numbers.Real):
+        return None  # NumPy's would lose their imaginary part
     try:
         return int(value) if isinstance(value, numbers.Integral) else float(value)
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # a whole number beyond every float
+        return False
 
 
 def _short(value: object) -> str:

@@ -1,5 +1,6 @@
 """The WebSocket feed: connected or not, how old the last message is, reconnects and gaps."""
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -51,6 +52,7 @@ class WebSocket:
 
     def reset(self) -> None:
         """Forget everything seen, as in a forked child."""
+        self._counting = threading.Lock()
         self._connected: bool | None = None
         self._reconnects = self._gaps = 0
         self._connected_at: float | None = None
@@ -61,12 +63,14 @@ class WebSocket:
 
     def connected(self) -> None:
         """Say that the feed is connected; each time after the first is a reconnect."""
-        if self._connected is not None:
-            self._reconnects += 1
-            if self._slot.recorder is not None:
-                self._slot.recorder.events((WEBSOCKET_RECONNECTS, ()))(1)
-        self._connected = True
-        self._connected_at = self._clock()
+        recorder = self._slot.recorder
+        with self._counting:
+            again = self._connected is not None
+            self._reconnects += again
+            self._connected = True
+            self._connected_at = self._clock()
+        if again and recorder is not None:
+            recorder.events((WEBSOCKET_RECONNECTS, ()))(1)
 
     def message(self) -> None:
         """Say that a message came. One clock read: fit for every tick."""
@@ -85,7 +89,8 @@ class WebSocket:
 
     def gap(self) -> None:
         """Say that a sequence number was missed."""
-        self._gaps += 1
+        with self._counting:
+            self._gaps += 1
 
     def disconnected(self, error: BaseException | None = None) -> None:
         """Say that the feed is disconnected, by ``error`` if there was one."""

@@ -85,7 +85,7 @@ def _shape_of(function: AnyCallable, site: Site) -> Shape:
 def _code_of(function: AnyCallable) -> Any:
     """Return the function that runs when ``function`` is called: below partials, methods and objects."""
     function = _innermost(function)
-    return function if isinstance(function, FunctionType) else _innermost(type(function).__call__)  # type: ignore[operator]
+    return function if isinstance(function, FunctionType) else _innermost(type(function).__call__)
 
 
 def _innermost(function: Any) -> Any:
