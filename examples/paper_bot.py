@@ -92,7 +92,7 @@ class Bot:
             self.cancel(*self.resting)
         with phase("strategy_decision"):
             side = side_to_trade(self.candles, self.account.exposure)
-        if side:
+        if side and not self.resting:
             self.trade(side, round(LOT / candle.close, 6), candle.close)
         self.telemetry.account.update(
             equity=self.account.equity,
@@ -190,9 +190,9 @@ def main() -> int:
             screen.show(bot)
         telemetry.websocket.disconnected()
         ledger.write(options.ledger)
-        screen.end(bot, stopped=stop.is_set())
-        stop.wait()
-    telemetry.shutdown(timeout=1.0)
+        screen.rest(bot, stop)
+    if not telemetry.shutdown(timeout=0.8):
+        print("paper_bot: not everything was delivered", file=sys.stderr)
     return 0
 
 

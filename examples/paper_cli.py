@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import cycle, islice
 from pathlib import Path
 from types import FrameType
@@ -31,7 +32,7 @@ def parse_options(about: str) -> argparse.Namespace:
     add("--seed", type=int, default=7, metavar="N", help="of what the exchange does (%(default)s)")
     add(
         "--faults",
-        type=_faults,
+        type=read_faults,
         default=Faults(),
         metavar="NAME=RATE,...",
         help="what the exchange does wrong: " + _names(),
@@ -88,10 +89,13 @@ class Screen:
             counts = "  ".join(f"{name} {bot.tally[name]:<4}" for name in COUNTED)
             print(f"{moment - self._begun:7.1f} s  {counts}  equity ${bot.account.equity:,.2f}", flush=True)
 
-    def end(self, bot: Any, *, stopped: bool) -> None:
-        """Print the last line."""
+    def rest(self, bot: Any, stop: threading.Event) -> None:
+        """Print where the bot ended, and wait until it is to stop."""
         self.show(bot, now=True)
-        print("stopped" if stopped else "the replay is over; still serving until Ctrl-C", flush=True)
+        if not stop.is_set():
+            print("the replay is over; still serving until Ctrl-C", flush=True)
+        stop.wait()
+        print("stopped", flush=True)
 
 
 def _spell(faults: Faults) -> str:
@@ -103,9 +107,19 @@ def _names() -> str:
     return ", ".join(vars(Faults()))
 
 
-def _faults(text: str) -> Faults:
+def read_faults(text: str) -> Faults:
+    """Read ``reject=0.2,late=0.1``; what is not named stays as it is by default.
+
+    >>> read_faults("reject=0.2, late=0").reject
+    0.2
+    """
     try:
-        return Faults.parse(text)
+        pairs = [item.partition("=") for item in text.split(",") if item.strip()]
+        changes = {name.strip(): float(value) for name, _, value in pairs}
+        unknown = set(changes) - set(vars(Faults()))
+        if unknown:
+            raise ValueError(f"{min(unknown)!r} is no fault; there are {_names()}")
+        return replace(Faults(), **changes)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

@@ -12,7 +12,7 @@ import json
 import random
 import threading
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, Self
 
@@ -65,20 +65,6 @@ class Faults:
     def rates(self) -> dict[str, float]:
         """The share of each fault by its name."""
         return {name: value for name, value in asdict(self).items() if name != "late_seconds"}
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read ``reject=0.2,late=0.1``; what is not named stays as it is by default.
-
-        >>> Faults.parse("reject=0.2, late=0").reject
-        0.2
-        """
-        pairs = [item.partition("=") for item in text.split(",") if item.strip()]
-        changes = {name.strip(): float(value) for name, _, value in pairs}
-        unknown = set(changes) - set(asdict(cls()))
-        if unknown:
-            raise ValueError(f"{min(unknown)!r} is no fault; there are {', '.join(asdict(cls()))}")
-        return replace(cls(), **changes)
 
 
 @dataclass(frozen=True)

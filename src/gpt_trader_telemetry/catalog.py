@@ -90,6 +90,8 @@ class Metric:
     buckets: tuple[float, ...] = ()
     open_labels: bool = False
     """True for a metric of the caller's own, whose label names are known only when they are used."""
+    exposed: bool = True
+    """False for what only the signals' windows take, and no road shows."""
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -227,6 +229,10 @@ ORDER_SUBMISSION = _counter(
 ORDER_SUBMISSION_LATENCY = _seconds(
     "order_submission_latency_seconds", "How long submitting an order took.", _ORDER_RESULT, _SIDE
 )
+ORDER_RETRIES: Final = Metric(
+    PREFIX + "order_retries", Kind.COUNTER, "Submit calls beyond the first of an order.", exposed=False
+)
+"""For the retry rate's window alone: the contract has no series for it."""
 ORDER_MISSING_DECISION_ID = _counter(
     "order_missing_decision_id_total", "Orders sent with an empty decision id where one was declared."
 )

@@ -5,3 +5,5 @@ from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(TESTS / "examples"), str(TESTS.parent / "examples")]
+
+collect_ignore = ["conftest.py"]

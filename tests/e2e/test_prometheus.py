@@ -165,7 +165,6 @@ def test_the_latency_quantile_is_that_of_the_ledger(story):
     assert found == pytest.approx(quantile(0.95, buckets), rel=1e-6)
     plain = quantile(0.95, bucketed(story.ledger.seconds("calls", operation="submit"), bounds))
     assert found == pytest.approx(plain, rel=0.1)
-    print(f"{found=} {plain=}")
     assert story.query(f"{P95} > 3") == {}
 
 

@@ -4,3 +4,5 @@ import sys
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[2] / "examples")]
+
+collect_ignore = ["conftest.py"]

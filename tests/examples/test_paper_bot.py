@@ -16,6 +16,7 @@ DATA = BOT.parent / "data" / "EUR-USD_1h.csv"
 PHASES = 400
 """Candles of a run: enough for every guard to trip and for every kind of fault to come."""
 FAULTS = "late=0.02,late_seconds=0.1,reject=0.15,rate_limit=0.08,unavailable=0.04,drop=0.03,hang=0.01"
+NO_ANSWER = "late=0,reject=0,rate_limit=0,unavailable=0,drop=0,hang=1"
 HASTE = ("--tick", "0.001", "--faults", FAULTS)
 
 
@@ -164,7 +165,7 @@ def test_the_same_seed_gives_the_same_run(tmp_path):
     [
         ("--tick", "0.01"),
         ("--tick", "60"),
-        ("--tick", "0.01", "--faults", "late=0,reject=0,rate_limit=0,unavailable=0,drop=0,hang=1"),
+        ("--tick", "0.01", "--faults", NO_ANSWER),
         (*HASTE, "--ticks", "2"),
     ],
     ids=["trading", "waiting", "in trouble", "serving"],
@@ -177,6 +178,21 @@ def test_a_signal_stops_the_bot_within_two_seconds(number, options):
         code, seconds = bot.stop(number)
         assert (code, seconds < 2) == (0, True), f"{seconds:.2f} s\n{bot.output()}"
         assert "Traceback" not in bot.output()
+
+
+@pytest.mark.parametrize("listens", [True, False], ids=["silent", "refused"])
+def test_a_collector_that_takes_nothing_does_not_hold_the_bot_up(listens):
+    """The bot stops as fast as ever, with code 0, and says that not everything was delivered."""
+    with socket.create_server(("127.0.0.1", 0)) as collector:
+        endpoint = f"http://127.0.0.1:{collector.getsockname()[1]}"
+        if not listens:
+            collector.close()
+        with running("--tick", "0.01", OTEL_EXPORTER_OTLP_ENDPOINT=endpoint) as bot:
+            assert bot.url
+            time.sleep(0.5)
+            code, seconds = bot.stop()
+            assert (code, seconds < 2) == (0, True), f"{seconds:.2f} s\n{bot.output()}"
+            assert "not everything was delivered" in bot.output()
 
 
 def test_the_bot_stops_by_itself_after_its_duration(tmp_path):

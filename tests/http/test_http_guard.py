@@ -150,6 +150,38 @@ def test_the_oldest_waiting_connection_gives_way(serve, connect, ask, ended, unt
     assert not ended(socks[2], timeout=0.1)
 
 
+def test_who_floods_sends_away_his_own(serve, connect, ask, ended, until):
+    """An honest head from another address is not among those that give way, however old."""
+    server = serve(connections=8)
+    other = socket.socket()
+    with other:
+        try:
+            other.bind(("127.0.0.2", 0))
+        except OSError as error:
+            pytest.skip(f"there is no second address here: {error}")
+        other.settimeout(5)
+        other.connect((server.host, server.port))
+        other.sendall(HEAD)
+        until(lambda: server.connections == 1)
+        for _ in range(50):
+            connect(server, HEAD)
+        until(lambda: server.counts.evicted >= 43)
+        other.sendall(b"\r\n")
+        assert other.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_endless_bodies_of_tiny_chunks_do_not_stop_a_probe(serve, connect, ask):
+    """They are not taken apart, and not even read."""
+    server = serve()
+    chunks = b"1\r\na\r\n" * 200_000
+    for _ in range(5):
+        sock = connect(server, b"GET /slow HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        sock.settimeout(0)
+        with contextlib.suppress(OSError):
+            sock.send(chunks)
+        assert quick(ask, server, within=0.3) == 200
+
+
 @pytest.mark.parametrize("size", [20_000, 60_000, 2_000_000])
 def test_a_head_is_limited_in_size(serve, connect, size):
     """However fast it is sent."""

@@ -19,8 +19,9 @@ from uvicorn.server import ServerState
 
 from gpt_trader_telemetry.http.app import App
 from gpt_trader_telemetry.http.asgi import AsgiApp
-from gpt_trader_telemetry.http.guard import ConnectionGuard, GuardedProtocol, Seat
+from gpt_trader_telemetry.http.guard import ConnectionGuard, Seat
 from gpt_trader_telemetry.http.limits import Limits
+from gpt_trader_telemetry.http.protocol import GuardedProtocol
 
 __all__ = ["Listener"]
 
@@ -105,7 +106,8 @@ class Listener:
                 self._selector.close()
 
     def _accept(self) -> None:
-        # A bound for each round of the loop: those cut off for these newcomers are closed in the next.
+        # Few in each round of the loop: those cut off for them are closed in the next, and a newcomer's head is
+        # read before many more have come who could send it away.
         for accepted in range(_ACCEPT_BURST):
             try:
                 sock, address = self._sock.accept()

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from gpt_trader_telemetry.catalog import (
     ORDER_MISSING_DECISION_ID,
+    ORDER_RETRIES,
     ORDER_SUBMISSION,
     ORDER_SUBMISSION_LATENCY,
     TRADES_BLOCKED,
@@ -72,6 +73,8 @@ class OrderSubmission(Scope):
             site.count(result, reason, self.side, seconds)
         if self.decision_missing and result != Disposition.BLOCKED.value:
             site.count_missing_decision()
+        if self.submits > 1:
+            site.count_retries(self.submits - 1)
 
     def _judge(self, error: BaseException | None) -> tuple[str, str]:
         if error is not None:
@@ -147,6 +150,11 @@ class OrderSite(Site):
         """Count an order that was sent without the decision id it should have."""
         if self.recorder is not None:
             self.recorder.events((ORDER_MISSING_DECISION_ID, ()))(1)
+
+    def count_retries(self, retries: int) -> None:
+        """Count submit calls beyond the first of an order, for the retry rate."""
+        if self.recorder is not None:
+            self.recorder.adder(ORDER_RETRIES, ())(retries)
 
 
 def order_submission(

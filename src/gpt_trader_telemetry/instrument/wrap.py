@@ -84,14 +84,20 @@ def _shape_of(function: AnyCallable, site: Site) -> Shape:
 
 def _code_of(function: AnyCallable) -> Any:
     """Return the function that runs when ``function`` is called: below partials, methods and objects."""
-    function = _innermost(function)
-    return function if isinstance(function, FunctionType) else _innermost(type(function).__call__)
+    below = _innermost(function)
+    return below if isinstance(below, FunctionType) else _innermost(type(below).__call__)
 
 
 def _innermost(function: Any) -> Any:
-    while isinstance(function, functools.partial | MethodType):
-        function = function.func if isinstance(function, functools.partial) else function.__func__
-    return function
+    while True:
+        if issubclass(type(function), _Callable):
+            function = function.__call__
+        elif isinstance(function, functools.partial):
+            function = function.func
+        elif isinstance(function, MethodType):
+            function = function.__func__
+        else:
+            return function
 
 
 def _recording(function: AnyCallable, *, site: Site, shape: Shape) -> AnyCallable:

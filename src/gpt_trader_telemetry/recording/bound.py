@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from gpt_trader_telemetry.catalog import CATALOG, TELEMETRY_ERRORS, Kind, Metric
-from gpt_trader_telemetry.recording.cells import CounterCell, Feed, GaugeCell, HistogramCell, Take
+from gpt_trader_telemetry.recording.cells import CounterCell, Feed, GaugeCell, HistogramCell
 from gpt_trader_telemetry.recording.recorder import (
     OVERFLOW,
     Cardinality,
@@ -24,6 +24,8 @@ from gpt_trader_telemetry.recording.recorder import (
     Observe,
     Read,
     Series,
+    Take,
+    Tap,
 )
 
 Cell: TypeAlias = CounterCell | GaugeCell | HistogramCell
@@ -67,13 +69,14 @@ class _Structure:
 class BoundRecorder:
     """Records into cells of its own, see the module's text."""
 
-    def __init__(self, *, cardinality_limit: int = 2000, exponential: bool = False) -> None:
+    def __init__(self, *, cardinality_limit: int = 2000, exponential: bool = False, tap: Tap | None = None) -> None:
         self.faults = Faults()
         self.metrics: dict[str, Metric] = {}
         self.sites: dict[object, object] = {}
         self.start_time_ns = time.time_ns()
         self._limit = cardinality_limit
         self._exponential = exponential
+        self._tap = tap
         self._structure = _Structure()
         self._births = threading.Lock()
         self._folding = threading.Lock()
@@ -97,7 +100,8 @@ class BoundRecorder:
         feed = self._structure.feeds.get((metric, labels, "amount"))
         if feed is None:
             labels, cell = self._cell(metric, labels)
-            feed = self._feed((metric, labels, "amount"), [cell.add])  # type: ignore[union-attr]
+            assert isinstance(cell, CounterCell)
+            feed = self._feed((metric, labels, "amount"), [*self._tapped(metric, labels), cell.add])
         return feed.pending.append
 
     def setter(self, metric: Metric, labels: LabelSet) -> Observe:
@@ -130,7 +134,7 @@ class BoundRecorder:
         with self._folding:
             self._fold_feeds()
             # Copying a dict's items runs in C without calling back, so a series born meanwhile is in or out.
-            families = list(self._structure.families.values())
+            families = [family for family in list(self._structure.families.values()) if family.metric.exposed]
             yield [Collected(family.metric, list(family.cells.items())) for family in families]
 
     def _read_gauges(self) -> None:
@@ -187,9 +191,17 @@ class BoundRecorder:
         for metric, labels in series:
             labels_admitted, cell = self._cell(metric, labels)
             admitted.append((metric, labels_admitted))
-            assert not isinstance(cell, GaugeCell)
-            takers.append(cell.count if isinstance(cell, CounterCell) else cell.take)
+            taps = self._tapped(metric, labels_admitted)
+            if isinstance(cell, CounterCell):
+                takers += [_counting(tap) for tap in taps]
+                takers.append(cell.count)
+            elif isinstance(cell, HistogramCell):
+                takers += [*taps, cell.take]
         return self._feed(tuple(admitted), takers)
+
+    def _tapped(self, metric: Metric, labels: LabelSet) -> list[Take]:
+        take = None if self._tap is None else self._tap(metric, labels)
+        return [] if take is None else [take]
 
     def _feed(self, key: object, takers: Iterable[Take]) -> Feed:
         # Kept under the admitted label sets: a million refused ones share one feed and leave no trace.
@@ -203,3 +215,8 @@ class BoundRecorder:
     def __iter__(self) -> Iterator[Metric]:
         """Iterate over the metrics that have series."""
         return iter([family.metric for family in list(self._structure.families.values()) if family.cells])
+
+
+def _counting(take: Take) -> Take:
+    """Return what hands ``take`` an amount of one for each event, whatever value the event has."""
+    return lambda batch: take([1.0] * len(batch))

@@ -6,14 +6,13 @@ so cells need no locks of their own. The recording side only ever appends to a f
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from gpt_trader_telemetry.recording.exponential import ExponentialBuckets
+from gpt_trader_telemetry.recording.recorder import Take
 
 FOLD_CHUNK = 2048
 """Values folded at a time: sorting this many takes a fraction of a millisecond."""
-
-Take = Callable[[list[float]], None]
 
 
 class CounterCell:

@@ -6,7 +6,7 @@ temporality and exemplars apply; its owner exports.
 
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
 
@@ -20,6 +20,8 @@ from gpt_trader_telemetry.recording.recorder import (
     Observe,
     Read,
     Series,
+    Take,
+    Tap,
 )
 
 SCOPE = "gpt_trader_telemetry"
@@ -31,11 +33,15 @@ def attributes_of(labels: LabelSet) -> dict[str, Any]:
     return {OVERFLOW[0][0]: True} if labels == OVERFLOW else dict(labels)
 
 
+_Known: TypeAlias = tuple[dict[str, Any], Take | None]
+"""The attributes of a series and what else takes its values."""
+
+
 class _Instrument:
     """One instrument of the caller's provider, made when its metric is first met."""
 
     def __init__(self, metric: Metric, limit: int) -> None:
-        self.known: dict[LabelSet, dict[str, Any]] = {}
+        self.known: dict[LabelSet, _Known] = {}
         self.zeroed: set[LabelSet] = set()
         self.cardinality = Cardinality(metric, limit)
         self.record: Callable[[float, dict[str, Any]], object] = lambda _value, _attributes: None
@@ -44,12 +50,15 @@ class _Instrument:
 class PlainRecorder:
     """Records through the OpenTelemetry API, see the module's text."""
 
-    def __init__(self, provider: MeterProvider, faults: Faults, *, cardinality_limit: int = 2000) -> None:
+    def __init__(
+        self, provider: MeterProvider, faults: Faults, *, cardinality_limit: int = 2000, tap: Tap | None = None
+    ) -> None:
         self.faults = faults
         self.metrics: dict[str, Metric] = {}
         self.sites: dict[object, object] = {}
         self._meter = provider.get_meter(SCOPE, __version__)
         self._limit = cardinality_limit
+        self._tap = tap
         self._births = threading.Lock()
         self._instruments: dict[Metric, _Instrument] = {}
         self._watched: dict[Metric, dict[LabelSet, Read]] = {}
@@ -63,14 +72,14 @@ class PlainRecorder:
 
     def events(self, *series: Series) -> Observe:
         """Return what records one event in several series: counters count it, histograms take its value."""
-        records = [(*self._bound(metric, labels), metric.kind is Kind.COUNTER) for metric, labels in series]
+        counters = [self._observe(metric, labels) for metric, labels in series if metric.kind is Kind.COUNTER]
+        others = [self._observe(metric, labels) for metric, labels in series if metric.kind is not Kind.COUNTER]
 
         def observe(value: float) -> None:
-            try:
-                for record, attributes, counts in records:
-                    record(1 if counts else value, attributes)
-            except Exception as error:
-                self.faults.note("recording", "the MeterProvider did not take a measurement", error)
+            for count in counters:
+                count(1)
+            for take in others:
+                take(value)
 
         return observe
 
@@ -107,29 +116,30 @@ class PlainRecorder:
         self._births = threading.Lock()
 
     def _observe(self, metric: Metric, labels: LabelSet) -> Observe:
-        record, attributes = self._bound(metric, labels)
+        instrument = self._instrument(metric)
+        attributes, tapped = instrument.known.get(labels) or self._admit(metric, instrument, labels)
+        record = instrument.record
 
         def observe(value: float) -> None:
             try:
                 record(value, attributes)
+                if tapped is not None:
+                    tapped([value])
             except Exception as error:
                 self.faults.note("recording", "the MeterProvider did not take a measurement", error)
 
         return observe
 
-    def _bound(
-        self, metric: Metric, labels: LabelSet
-    ) -> tuple[Callable[[float, dict[str, Any]], object], dict[str, Any]]:
-        instrument = self._instrument(metric)
-        attributes = instrument.known.get(labels)
-        if attributes is None:
-            with self._births:
-                known = instrument.known
-                if labels not in known and not instrument.cardinality.admits(len(known)):
-                    instrument.cardinality.warn(known)
-                    labels = OVERFLOW
-                attributes = known.setdefault(labels, attributes_of(labels))
-        return instrument.record, attributes
+    def _admit(self, metric: Metric, instrument: _Instrument, labels: LabelSet) -> _Known:
+        with self._births:
+            known = instrument.known
+            if labels not in known and not instrument.cardinality.admits(len(known)):
+                instrument.cardinality.warn(known)
+                labels = OVERFLOW
+            if labels not in known:
+                tapped = None if self._tap is None or metric.kind is Kind.GAUGE else self._tap(metric, labels)
+                known[labels] = (attributes_of(labels), tapped)
+            return known[labels]
 
     def _instrument(self, metric: Metric) -> _Instrument:
         instrument = self._instruments.get(metric)
@@ -144,6 +154,8 @@ class PlainRecorder:
 
     def _make(self, metric: Metric, instrument: _Instrument) -> None:
         described = {"unit": metric.unit, "description": metric.help}
+        if not metric.exposed:
+            return
         try:
             if metric.kind is Kind.COUNTER:
                 instrument.record = self._meter.create_counter(metric.name, **described).add

@@ -26,6 +26,13 @@ Observe: TypeAlias = Callable[[float], object]
 Read: TypeAlias = Callable[[], float | None]
 """Give a gauge's value when it is collected; None while it is not known."""
 
+Take: TypeAlias = Callable[[list[float]], None]
+"""Takes a batch of values in."""
+
+Tap: TypeAlias = Callable[[Metric, LabelSet], Take | None]
+"""Asked once for each new series of a counter or histogram: what else is to take its amounts or values, if anything.
+What it gives is called from whichever thread folds or records, and may keep or change the batch."""
+
 OVERFLOW: Final[LabelSet] = (("otel.metric.overflow", "true"),)
 """The one label set that takes what comes after a metric's cap, as OpenTelemetry's specification names it."""
 
