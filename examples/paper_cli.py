@@ -84,7 +84,7 @@ class Screen:
     def show(self, bot: Any, *, now: bool = False) -> None:
         """Print a line on the state of affairs, if it is time for one."""
         moment = time.monotonic()
-        if now or moment - self._last >= EVERY:
+        if moment - self._last >= (0.1 if now else EVERY):
             self._last = moment
             counts = "  ".join(f"{name} {bot.tally[name]:<4}" for name in COUNTED)
             print(f"{moment - self._begun:7.1f} s  {counts}  equity ${bot.account.equity:,.2f}", flush=True)

@@ -147,7 +147,7 @@ def test_the_same_seed_gives_the_same_run(tmp_path):
     runs = []
     for number, seed in enumerate(("4", "4", "5")):
         path = tmp_path / f"{number}.json"
-        options = ("--tick", "0.001", "--ticks", "150", "--faults", "late=0,hang=0.01,drop=0.05,reject=0.2")
+        options = ("--tick", "0.001", "--ticks", "120", "--faults", "late=0,hang=0.01,drop=0.05,reject=0.2")
         with running(*options, "--seed", seed, "--ledger", str(path)) as bot:
             bot.until_replayed()
             assert bot.stop()[0] == 0

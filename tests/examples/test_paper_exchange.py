@@ -92,7 +92,7 @@ def test_a_late_answer_is_late_and_otherwise_right():
     with PaperExchange(always(late=1, late_seconds=0.1)) as exchange:
         begun = time.monotonic()
         assert order(exchange)["success"]
-        assert 0.1 <= time.monotonic() - begun < 0.45
+        assert time.monotonic() - begun >= 0.1
 
 
 @pytest.mark.parametrize("rates", [Faults(), Faults(late=0.3, reject=0.25, drop=0.2, hang=0.05)])

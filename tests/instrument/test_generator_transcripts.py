@@ -1,0 +1,286 @@
+"""Any script of operations, applied to a bare generator and to a decorated one, gives the same transcript."""
+
+import types
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from instrumented import broker_calls, described, faults
+
+from gpt_trader_telemetry import Settings, Telemetry
+
+
+class Thrown(Exception):
+    """What a script throws in."""
+
+
+class Raised(Exception):
+    """What a generator raises of its own."""
+
+
+REACTIONS = [
+    "go on", "raise again", "raise other", "raise from it", "raise from None", "return", "yield", "yield twice",
+    "stop", "stop async", "boom",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a generator does at one ``yield``: how it takes an exception, and what it does at its end."""
+
+    reaction: str
+    final: str = "nothing"
+    pauses: bool = False
+
+
+steps = st.builds(Step, st.sampled_from(REACTIONS), st.sampled_from(["nothing", "yield", "raise"]), st.booleans())
+programs = st.lists(steps, max_size=4)
+operations = st.lists(
+    st.sampled_from(["next", "send", "throw", "throw type", "exit", "stop", "stop async", "close", "throw in handler",
+                     "send in handler", "cancel"]),
+    max_size=8,
+)  # fmt: skip
+shapes = st.sampled_from(["timed", "scoped", "stacked"])
+
+
+def thrown(operation: str, number: int) -> object:
+    """Return what an operation throws."""
+    if operation == "throw type":
+        return Thrown
+    kinds = {"exit": GeneratorExit, "stop": StopIteration, "stop async": StopAsyncIteration, "cancel": KeyboardInterrupt}
+    error = kinds.get(operation, Thrown)(number)
+    error.add_note(f"note {number}")
+    return error
+
+
+def program_of(program: list[Step], log: list[object]):
+    """Return a generator function that does what the program says and logs what reaches it."""
+
+    def run(first):
+        log.append(("began", first))
+        for number, step in enumerate(program):
+            try:
+                log.append(("sent", (yield number)))
+                if step.reaction == "boom":
+                    raise Raised(number)
+            except BaseException as error:
+                log.append(("caught", described(error)))
+                match step.reaction:
+                    case "go on":
+                        continue
+                    case "return":
+                        return ("returned", number)
+                    case "raise other":
+                        raise Raised(number)
+                    case "raise from it":
+                        raise Raised(number) from error
+                    case "raise from None":
+                        raise Raised(number) from None
+                    case "stop":
+                        raise StopIteration(number)
+                    case "yield" | "yield twice":
+                        for _ in range(1 + (step.reaction == "yield twice")):
+                            log.append(("sent in handler", (yield ("in handler", number))))
+                    case _:
+                        raise
+            finally:
+                if step.final == "yield":
+                    log.append(("sent in finally", (yield ("finally", number))))
+                elif step.final == "raise":
+                    raise Raised("finally", number)
+        return ("end", len(program))
+
+    return run
+
+
+@types.coroutine
+def pause(token):
+    """Suspend up to whoever drives."""
+    return (yield token)
+
+
+def async_program_of(program: list[Step], log: list[object]):
+    """The same for asynchronous generators, which pause beside."""
+
+    async def run(first):
+        log.append(("began", first))
+        for number, step in enumerate(program):
+            try:
+                if step.pauses:
+                    log.append(("woke", await pause(("paused", number))))
+                log.append(("sent", (yield number)))
+                if step.reaction == "boom":
+                    raise Raised(number)
+            except BaseException as error:
+                log.append(("caught", described(error)))
+                match step.reaction:
+                    case "go on":
+                        continue
+                    case "return":
+                        return
+                    case "raise other":
+                        raise Raised(number)
+                    case "raise from it":
+                        raise Raised(number) from error
+                    case "raise from None":
+                        raise Raised(number) from None
+                    case "stop":
+                        raise StopIteration(number)
+                    case "stop async":
+                        raise StopAsyncIteration(number)
+                    case "yield" | "yield twice":
+                        for _ in range(1 + (step.reaction == "yield twice")):
+                            if step.pauses:
+                                await pause(("paused in handler", number))
+                            log.append(("sent in handler", (yield ("in handler", number))))
+                    case _:
+                        raise
+            finally:
+                if step.final == "yield":
+                    log.append(("sent in finally", (yield ("finally", number))))
+                elif step.final == "raise":
+                    raise Raised("finally", number)
+
+    return run
+
+
+def outcome(act, *given):
+    """Return what an operation gave, all that an exception carries included."""
+    try:
+        return ("gave", act(*given))
+    except BaseException as error:
+        return ("raised", described(error))
+
+
+def in_handler(act, *given):
+    """Do it while another exception is handled: that one becomes the context."""
+    try:
+        raise LookupError("the caller's")
+    except LookupError:
+        return outcome(act, *given)
+
+
+def ended(operation) -> list[object]:
+    """End a generator that may refuse to, so that nothing is left for the garbage collector to complain of."""
+    lines: list[object] = []
+    while not lines or (lines[-1][0] == "raised" and lines[-1][1][0] is RuntimeError):
+        lines.append(outcome(operation))
+    return lines
+
+
+def transcript(function, script: list[str]) -> list[object]:
+    """Apply the operations to a generator and write down what each gave."""
+    generator = function("first")
+    lines: list[object] = []
+    for number, operation in enumerate(script):
+        do = in_handler if "handler" in operation else outcome
+        if operation == "next":
+            lines.append(do(next, generator))
+        elif operation == "close":
+            lines.append(do(generator.close))
+        elif operation.startswith("send"):
+            lines.append(do(generator.send, number))
+        else:
+            lines.append(do(generator.throw, thrown(operation, number)))
+    return lines + ended(generator.close)
+
+
+def driven(awaitable, *, interrupt: bool):
+    """Drive an awaitable by hand to its end; with ``interrupt``, throw into it where it first pauses."""
+    steps = awaitable.__await__()
+    pauses = []
+    try:
+        pauses.append(steps.send(None))
+        if interrupt:
+            pauses.append(steps.throw(KeyboardInterrupt("interrupted")))
+        while True:
+            pauses.append(steps.send(len(pauses)))
+    except StopIteration as stop:
+        return (stop.value, pauses)
+    finally:
+        del steps
+
+
+def async_transcript(function, script: list[str]) -> list[object]:
+    """The same for an asynchronous generator; ``cancel`` interrupts it where it pauses."""
+    generator = function("first")
+    lines: list[object] = []
+    for number, operation in enumerate(script):
+        do = in_handler if "handler" in operation else outcome
+        if operation in {"next", "cancel"}:
+            awaitable = generator.__anext__()
+        elif operation == "close":
+            awaitable = generator.aclose()
+        elif operation.startswith("send"):
+            awaitable = generator.asend(number)
+        else:
+            awaitable = generator.athrow(thrown(operation, number))
+        lines.append(do(lambda: driven(awaitable, interrupt=operation == "cancel")))  # noqa: B023 - called at once
+    return lines + ended(lambda: driven(generator.aclose(), interrupt=False))
+
+
+@pytest.fixture(scope="module")
+def decorators():
+    """Decorators of each shape, one Telemetry for all examples."""
+    with Telemetry(Settings()) as telemetry:
+        yield telemetry, {
+            "timed": telemetry.broker_call("x"),
+            "scoped": telemetry.order_submission(side="buy"),
+            "stacked": lambda function: telemetry.cycle()(telemetry.guard("y")(telemetry.broker_call("z")(function))),
+        }
+        assert faults(telemetry) == 0
+
+
+@given(programs, operations, shapes)
+@example([Step("go on")], ["next", "exit", "next"], "timed")
+@example([Step("return")], ["next", "close", "next"], "timed")
+@example([Step("yield")], ["next", "close", "throw", "close"], "timed")
+@example([Step("yield", "yield")], ["next", "throw", "exit", "next", "close"], "scoped")
+def test_generators_do_what_bare_ones_do(decorators, program, script, shape) -> None:
+    """Results, exceptions with all they carry, and what reached the generator, in the same order."""
+    bare_log: list[object] = []
+    log: list[object] = []
+    expected = transcript(program_of(program, bare_log), script)
+    assert transcript(decorators[1][shape](program_of(program, log)), script) == expected
+    assert log == bare_log
+
+
+@given(programs, operations, shapes)
+@example([Step("go on")], ["next", "exit", "next"], "timed")
+@example([Step("yield")], ["next", "close", "throw", "close"], "timed")
+@example([Step("yield", pauses=True)], ["next", "cancel", "next", "close"], "timed")
+@example([Step("stop async")], ["next", "throw"], "timed")
+def test_asynchronous_generators_do_what_bare_ones_do(decorators, program, script, shape) -> None:
+    """The same with asend, athrow and aclose, interrupted where they pause or not."""
+    bare_log: list[object] = []
+    log: list[object] = []
+    expected = async_transcript(async_program_of(program, bare_log), script)
+    assert async_transcript(decorators[1][shape](async_program_of(program, log)), script) == expected
+    assert log == bare_log
+
+
+@given(programs, operations)
+def test_an_iteration_counts_once_by_how_it_ended(telemetry, program, script) -> None:
+    """Success where it returned, ``cancelled`` where it was left, else the failure that it raised; at most once."""
+    function = telemetry.broker_call("x")(program_of(program, []))
+    before = broker_calls(telemetry)
+    generator = function("first")
+    outcomes = []
+    for number, operation in enumerate(script):
+        if operation in {"next", "send in handler"}:
+            outcomes.append(outcome(next, generator))
+        elif operation == "close":
+            outcomes.append(outcome(generator.close))
+        elif operation == "send":
+            outcomes.append(outcome(generator.send, None))
+        else:
+            outcomes.append(outcome(generator.throw, thrown(operation, number)))
+    began = outcomes[:1] != [] and script[0] in {"next", "send", "send in handler"}
+    ended(generator.close)
+    after = broker_calls(telemetry)
+    grown = {key: after[key] - before.get(key, 0) for key in after if after[key] != before.get(key, 0)}
+    assert sum(grown.values()) == began
+    stops = [line for line in outcomes if line[0] == "raised" and line[1][0] is StopIteration]
+    if began and stops and stops[0][1][1] == (("end", len(program)),) and "exit" not in script:
+        assert grown == {("success", "none"): 1}
