@@ -57,6 +57,7 @@ class Settings:
     """Between two exports over OTLP."""
 
     service_name: str = "gpt-trader"
+    """``service.name`` of the OpenTelemetry resource; over OTLP it becomes Prometheus' ``job``."""
     resource_attributes: Mapping[str, str] = field(default_factory=dict)
     """More attributes of the OpenTelemetry resource."""
     telemetry_disabled: bool = False
@@ -119,7 +120,7 @@ class Settings:
         unknown = set(values) - {item.name for item in fields(cls)}
         if unknown:
             raise ConfigurationError(f"Settings has no field {min(unknown)!r}")
-        for variable, name, read in _VARIABLES:
+        for variable, name, read in VARIABLES:
             text = environ.get(variable, "").strip()
             if text:
                 values[name] = _read(variable, text, read)
@@ -219,7 +220,7 @@ def _text(text: str) -> str:
 
 
 # Later rows win over earlier ones for the same field: the variable for metrics over the one for all signals.
-_VARIABLES: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
+VARIABLES: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
     ("GPT_TRADER_HEALTH_SERVER_ENABLED", "health_server_enabled", _boolean),
     ("GPT_TRADER_HEALTH_HOST", "health_host", _text),
     ("GPT_TRADER_HEALTH_PORT", "health_port", _port),

@@ -1,0 +1,158 @@
+"""Writes the reference pages that are derived from the code: docs/metrics.md and docs/settings.md.
+
+uv run docs/generate.py            # write them
+uv run docs/generate.py --check    # only tell whether they are up to date
+"""
+
+import inspect
+import sys
+from dataclasses import MISSING, fields
+from pathlib import Path
+
+from gpt_trader_telemetry import Settings
+from gpt_trader_telemetry.catalog import CATALOG, LATENCY_BUCKETS, REASONS, Kind, Label, Metric
+from gpt_trader_telemetry.settings import VARIABLES
+
+HERE = Path(__file__).parent
+GENERATED = "<!-- Written by docs/generate.py from the code; change it there. -->"
+
+EMITTERS = {
+    "broker_call": ("broker_call_latency",),
+    "order_submission": ("order_submission", "order_missing_decision_id", "trades_blocked"),
+    "guard": ("guard_",),
+    "cycle": ("cycle_duration",),
+    "phase": ("profile_duration", "positions_fetch", "equity_computation"),
+    "record_data_quality": ("data_quality",),
+    "telemetry.websocket": ("ws_", "websocket_reconnects"),
+    "telemetry.account": ("equity_dollars", "pnl_usd", "_pnl_usd", "symbol_", "open_orders"),
+    "the library itself": ("telemetry_", "process_"),
+}
+
+
+def emitter_of(metric: Metric) -> str:
+    """Return what records a metric; what nothing records by itself is recorded by name."""
+    name = metric.name.removeprefix("gpt_trader_")
+    for emitter, beginnings in EMITTERS.items():
+        if any(name.startswith(beginning) or name.endswith(beginning) for beginning in beginnings):
+            return f"`{emitter}`" if " " not in emitter else emitter
+    return f"`record_{metric.kind}`"
+
+
+def query_of(metric: Metric) -> str:
+    """Return an example query that makes sense for the metric's kind."""
+    by = f" by ({metric.labels[0].name})" if metric.labels else ""
+    if metric.kind is Kind.COUNTER:
+        return f"sum(increase({metric.name}[5m])){by}"
+    if metric.kind is Kind.HISTOGRAM:
+        more = f", {metric.labels[0].name}" if metric.labels else ""
+        return f"histogram_quantile(0.95, sum(rate({metric.name}_bucket[5m])) by (le{more}))"
+    return metric.name
+
+
+def label_text(label: Label) -> str:
+    """Return a label and the values it may have."""
+    if not label.values:
+        return f"`{label.name}`"
+    values = "a [reason](#reasons)" if label.values == REASONS else ", ".join(label.values)
+    return f"`{label.name}` ({values})"
+
+
+def metrics_page() -> str:
+    """Return the reference of all metrics."""
+    bounds = " ".join(f"{bound:g}" for bound in LATENCY_BUCKETS)
+    parts = [
+        GENERATED,
+        "# Metrics",
+        "The name is the same for Prometheus and in OpenTelemetry, whether the bot is scraped or ships over OTLP.",
+        (
+            f"Histograms are in seconds, with the buckets {bounds} unless stated otherwise. Counters whose labels are "
+            "known beforehand start at zero; histograms start at their first value; a gauge that is not known is absent."
+        ),
+        (
+            "A metric has at most 2,000 label sets (`GPT_TRADER_CARDINALITY_LIMIT`); what comes after shares one series "
+            'with `otel_metric_overflow="true"`, and a warning names the label that is to blame.'
+        ),
+    ]
+    for metric in CATALOG.values():
+        labels = "; ".join(map(label_text, metric.labels)) or "none"
+        rows = [f"- {metric.kind}, labels: {labels}", f"- recorded by {emitter_of(metric)}"]
+        if metric.buckets and metric.buckets != LATENCY_BUCKETS:
+            rows.append("- buckets: " + " ".join(f"{bound:g}" for bound in metric.buckets))
+        rows.append(f"- `{query_of(metric)}`")
+        parts += [f"## {metric.name}", metric.help, "\n".join(rows)]
+    parts += [
+        "## Reasons",
+        "A closed set; anything else that is given becomes `error`.",
+        ", ".join(f"`{reason}`" for reason in REASONS),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def settings_page() -> str:
+    """Return the reference of all settings."""
+    variables: dict[str, list[str]] = {}
+    for variable, name, _ in VARIABLES:
+        variables.setdefault(name, []).append(f"`{variable}`")
+    rows = ["| field of `Settings` | default | environment | |", "|---|---|---|---|"]
+    texts = attribute_docs()
+    for item in fields(Settings):
+        default = "empty" if item.default is MISSING else f"`{item.default!r}`"
+        rows.append(
+            f"| `{item.name}` | {default} | {', '.join(variables.get(item.name, ['']))} | {texts.get(item.name, '')} |"
+        )
+    return (
+        "\n\n".join(
+            [
+                GENERATED,
+                "# Settings",
+                (
+                    "Durations are in seconds in code; OpenTelemetry's own variables are in milliseconds, as its "
+                    "specification has them. A variable that cannot be read is a `ConfigurationError` that names it and its "
+                    "value. Where two variables set one field, the later one in the list wins."
+                ),
+                "\n".join(rows),
+                (
+                    "`OTEL_METRICS_EXPORTER` chooses the roads as OpenTelemetry has it: `none` sends nothing over OTLP, `otlp` "
+                    "sends to the default address where no endpoint is set. Certificates and compression "
+                    "(`OTEL_EXPORTER_OTLP_CERTIFICATE`, `_COMPRESSION` ...) are read by OpenTelemetry's exporters."
+                ),
+            ]
+        )
+        + "\n"
+    )
+
+
+def attribute_docs() -> dict[str, str]:
+    """Return the text that stands below each field in the source."""
+    found: dict[str, str] = {}
+    last: list[str] = []
+    for line in inspect.getsource(Settings).splitlines():
+        text = line.strip()
+        if ": " in text and " = " in text and not text.startswith('"'):
+            name = text.split(":")[0]
+            last = [*last, name] if name.isidentifier() else []
+        elif text.startswith('"""') and text.endswith('"""') and last:
+            found |= dict.fromkeys(last, text.strip('"'))
+            last = []
+        elif text.startswith("def "):
+            break
+    return found
+
+
+PAGES = {"metrics.md": metrics_page, "settings.md": settings_page}
+
+
+def main() -> int:
+    """Write the pages, or check them."""
+    stale = [name for name, page in PAGES.items() if not (HERE / name).exists() or (HERE / name).read_text() != page()]
+    if "--check" in sys.argv:
+        print("stale: " + ", ".join(stale) if stale else "up to date")
+        return 1 if stale else 0
+    for name in stale:
+        (HERE / name).write_text(PAGES[name]())
+        print(f"wrote docs/{name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

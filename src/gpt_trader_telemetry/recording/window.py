@@ -1,0 +1,280 @@
+"""Sliding windows: how many, and which quantile, over the last few minutes.
+
+A window is a ring of slots (5 minutes as 60 slots of 5 s unless told otherwise). A value belongs to the slot in
+which it is folded; the window at any moment is the running slot and the 59 before it, so it spans between 59 and
+60 slots' time. Values leave with their slot, without anybody having to come by: old slots are told by their number.
+
+What a window keeps is bounded whatever it is fed. A count: 60 numbers. A sketch: at most one pair of 8 bytes for
+each value, and at most 642 pairs a slot. One that never took a value, or whose values all left, keeps nothing.
+"""
+
+import math
+import threading
+import time
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Mapping
+from typing import Final
+
+Clock = Callable[[], float]
+"""Seconds of a clock that only goes forward; the windows survive one that does not."""
+
+WINDOW_SECONDS: Final = 300.0
+SLOTS: Final = 60
+
+SCALE: Final = 4
+"""Buckets of the sketch grow by 2^(2^-SCALE): 16 of them double a value."""
+
+GROWTH: Final = 2.0 ** (2.0**-SCALE)
+RELATIVE_ERROR: Final = (GROWTH - 1) / (GROWTH + 1)
+"""How far a quantile may be from the true one, as a share of the true one: 2.17 %.
+
+A bucket holds the values in (low, high] with high = GROWTH * low and answers with m = 2 * low * high / (low + high).
+The worst values are its ends, and m is as far from both: (high - m) / high = (m - low) / low =
+(GROWTH - 1) / (GROWTH + 1). The answer is moved into [least, greatest] of the window, which only brings it closer.
+"""
+
+_OCTAVES: Final = 20
+BOUNDS: Final = (*(GROWTH**power for power in range(-_OCTAVES << SCALE, (_OCTAVES << SCALE) + 1)), math.inf)
+"""Upper bounds of the sketch's buckets: 2^-20 (a microsecond, if values are seconds) to 2^20 (twelve days), and the rest.
+
+The error holds between them; below, values are told apart by the least one only, and above by the greatest.
+"""
+_MIDDLES: Final = (0.0, *(2 * bound / (1 + GROWTH) for bound in BOUNDS[1:]))
+
+_BUCKET_SHIFT: Final = 48
+_COUNT_MASK: Final = (1 << _BUCKET_SHIFT) - 1
+
+
+class SlotClock:
+    """Numbers the slots of all windows that share it, by whole numbers that never go back.
+
+    A clock that is set back holds time still if it is by less than a slot or so; if it is by more, time goes on
+    from the slot that it was in, and nothing is lost or kept for longer. A gap, however long, only ages values.
+    """
+
+    __slots__ = ("_clock", "_latest", "_lock", "_shift", "slots", "width")
+
+    def __init__(self, length: float = WINDOW_SECONDS, slots: int = SLOTS, clock: Clock = time.monotonic) -> None:
+        self.slots = slots
+        """Slots in a window."""
+        self.width = length / slots
+        """Seconds of a slot."""
+        self._clock = clock
+        self._shift = 0
+        self._latest = self._number()
+        self.reset_after_fork()
+
+    def reset_after_fork(self) -> None:
+        """Replace a lock that another thread may have held when the process forked."""
+        # Reentrant, as all locks here: a signal handler of the bot's may record while its thread is inside.
+        self._lock = threading.RLock()
+
+    def slot(self) -> int:
+        """Return the running slot's number."""
+        number = self._number()
+        return number if number == self._latest else self._move()
+
+    def _number(self) -> int:
+        return math.floor(self._clock() / self.width) + self._shift
+
+    def _move(self) -> int:
+        with self._lock:
+            number = self._number()
+            if number > self._latest:
+                self._latest = number
+            elif number < self._latest - 1:
+                self._shift += self._latest - number
+            return self._latest
+
+
+class WindowCount:
+    """Adds amounts up over the window. Safe to use from any thread."""
+
+    __slots__ = ("_clock", "_latest", "_lock", "_ring")
+
+    def __init__(self, clock: SlotClock) -> None:
+        self._clock = clock
+        self.reset()
+
+    def reset(self) -> None:
+        """Start again from zero, as in a forked child."""
+        self._lock = threading.RLock()
+        self._latest = 0
+        self._ring: tuple[array[int], array[float]] | None = None
+
+    def take(self, batch: list[float]) -> None:
+        """Add the amounts up; zeros leave no trace."""
+        amount = batch[0] if len(batch) == 1 else math.fsum(batch)
+        if not amount:
+            return
+        with self._lock:
+            slot = self._clock.slot()
+            numbers, amounts = self._ring or self._new_ring(slot)
+            at = slot % self._clock.slots
+            if numbers[at] != slot:
+                numbers[at], amounts[at] = slot, 0.0
+            amounts[at] += amount
+            self._latest = slot
+
+    def total(self) -> float:
+        """Return the sum over the window: exact for whole numbers."""
+        with self._lock:
+            if self._ring is None:
+                return 0.0
+            oldest = self._clock.slot() - self._clock.slots
+            if self._latest <= oldest:
+                self._ring = None
+                return 0.0
+            return math.fsum(
+                amount for number, amount in zip(*self._ring, strict=True) if number > oldest
+            )
+
+    def _new_ring(self, slot: int) -> tuple["array[int]", "array[float]"]:
+        slots = self._clock.slots
+        self._ring = array("q", [slot - slots]) * slots, array("d", [0.0]) * slots
+        return self._ring
+
+
+class Sketch:
+    """Values by the base-2 exponential bucket that they fall in, with the least and the greatest of them."""
+
+    __slots__ = ("counts", "greatest", "least")
+
+    def __init__(
+        self, counts: Mapping[int, int] | None = None, least: float = math.inf, greatest: float = -math.inf
+    ) -> None:
+        self.counts: dict[int, int] = dict(counts or {})
+        """How many values each bucket holds: bucket ``i`` those above ``BOUNDS[i - 1]``, up to ``BOUNDS[i]``."""
+        self.least = least
+        self.greatest = greatest
+
+    @property
+    def count(self) -> int:
+        """How many values there are."""
+        return sum(self.counts.values())
+
+    def merge(self, other: "Sketch") -> None:
+        """Take in the values of another one."""
+        for bucket, count in other.counts.items():
+            self.counts[bucket] = self.counts.get(bucket, 0) + count
+        self.least = min(self.least, other.least)
+        self.greatest = max(self.greatest, other.greatest)
+
+    def bucket_of(self, quantile: float) -> int | None:
+        """Return the bucket of the value of rank ``ceil(quantile * count)``, counted from 1; None without values."""
+        # The product is a little off where the quantile is no binary fraction: 0.95 of 20 is the 19th value.
+        rank = max(1, math.ceil(quantile * self.count - 1e-9))
+        for bucket in sorted(self.counts):
+            rank -= self.counts[bucket]
+            if rank <= 0:
+                return bucket
+        return None
+
+    def quantile(self, quantile: float) -> float | None:
+        """Return the value of rank ``ceil(quantile * count)`` to within RELATIVE_ERROR; None without values."""
+        bucket = self.bucket_of(quantile)
+        return None if bucket is None else min(max(_MIDDLES[bucket], self.least), self.greatest)
+
+    def count_from(self, bucket: int) -> int:
+        """Return how many values are in this bucket or above."""
+        return sum(count for number, count in self.counts.items() if number >= bucket)
+
+
+class WindowSketch:
+    """Sketches the distribution of values over the window, none below 0. Safe to use from any thread.
+
+    Counts over the whole window are kept up to date as slots come and go, so reading costs a copy of them.
+    """
+
+    __slots__ = ("_clock", "_latest", "_lock", "_ring", "_running", "_totals")
+
+    def __init__(self, clock: SlotClock) -> None:
+        self._clock = clock
+        self.reset()
+
+    def reset(self) -> None:
+        """Start again with no values, as in a forked child."""
+        self._lock = threading.RLock()
+        self._latest = 0
+        self._ring: _Ring | None = None
+        self._running: dict[int, int] = {}
+        self._totals: dict[int, int] = {}
+
+    def take(self, batch: list[float]) -> None:
+        """Take values in; sorts ``batch`` in place."""
+        if not batch:
+            return
+        batch.sort()
+        with self._lock:
+            slot = self._advance()
+            ring = self._ring
+            if ring is None:
+                ring = self._ring = _Ring(self._clock.slots)
+            ring.widen(slot, batch[0], batch[-1])
+            running, totals = self._running, self._totals
+            start = 0
+            while start < len(batch):
+                bucket = bisect_left(BOUNDS, batch[start])
+                end = bisect_right(batch, BOUNDS[bucket], start)
+                running[bucket] = running.get(bucket, 0) + end - start
+                totals[bucket] = totals.get(bucket, 0) + end - start
+                start = end
+
+    def read(self) -> Sketch:
+        """Return what the window holds."""
+        with self._lock:
+            self._advance()
+            if self._ring is None:
+                return Sketch()
+            return Sketch(self._totals, min(self._ring.least), max(self._ring.greatest))
+
+    def _advance(self) -> int:
+        """Let go of the slots that have left the window; return the running one."""
+        slot, latest = self._clock.slot(), self._latest
+        if slot == latest:
+            return slot
+        self._latest = slot
+        ring = self._ring
+        if ring is not None:
+            ring.close(latest, self._running)
+            self._running = {}
+            for number in range(max(latest, slot - self._clock.slots) + 1, slot + 1):
+                ring.expire(number, self._totals)
+            if not self._totals:
+                self._ring = None
+        return slot
+
+
+class _Ring:
+    """The slots of a sketch: packed pairs of bucket and count, and the least and greatest value of each."""
+
+    __slots__ = ("greatest", "least", "pairs")
+
+    def __init__(self, slots: int) -> None:
+        self.pairs: list[array[int] | None] = [None] * slots
+        self.least = array("d", [math.inf]) * slots
+        self.greatest = array("d", [-math.inf]) * slots
+
+    def widen(self, slot: int, least: float, greatest: float) -> None:
+        at = slot % len(self.pairs)
+        self.least[at] = min(self.least[at], least)
+        self.greatest[at] = max(self.greatest[at], greatest)
+
+    def close(self, slot: int, counts: dict[int, int]) -> None:
+        if counts:
+            pairs = [bucket << _BUCKET_SHIFT | count for bucket, count in counts.items()]
+            self.pairs[slot % len(self.pairs)] = array("Q", pairs)
+
+    def expire(self, slot: int, totals: dict[int, int]) -> None:
+        """Make room for ``slot``: take what stands in its place out of ``totals``."""
+        at = slot % len(self.pairs)
+        for pair in self.pairs[at] or ():
+            bucket, count = pair >> _BUCKET_SHIFT, pair & _COUNT_MASK
+            left = totals[bucket] - count
+            if left:
+                totals[bucket] = left
+            else:
+                del totals[bucket]
+        self.pairs[at] = None
+        self.least[at], self.greatest[at] = math.inf, -math.inf
