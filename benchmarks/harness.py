@@ -147,3 +147,10 @@ def must_equal(what: str, found: object, expected: object) -> None:
     """Raise where something else was recorded than what was called."""
     if found != expected:
         raise BenchmarkError(f"{what}: {found!r} was recorded, {expected!r} was expected")
+
+
+def sample(text: str, name: str, labels: Mapping[str, str]) -> float | None:
+    """Return a sample of an answer to a scrape; its labels stand in the order in which they are given."""
+    series = name + "{" + ",".join(f'{key}="{value}"' for key, value in labels.items()) + "} "
+    value = text.partition(f"\n{series}")[2].partition("\n")[0]
+    return float(value) if value else None

@@ -19,8 +19,10 @@ ORDER_TIMES: Final = "gpt_trader_order_submission_latency_seconds"
 MANY: Final = {sdk_metrics.Counter: 100_000, sdk_metrics.Histogram: 100_000}
 """Cardinality limits of the SDK's readers, whose own is 2,000 series for each instrument."""
 
-# prometheus_client would render a `_created` sample for every series beside what ours and the stock reader render.
-disable_created_metrics()
+
+def without_created_samples() -> None:
+    """Keep prometheus_client from rendering a ``_created`` sample a series, which neither other side renders."""
+    disable_created_metrics()
 
 
 @dataclass(slots=True)

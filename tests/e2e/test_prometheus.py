@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(
     bool(MISSING), reason=f"{' and '.join(MISSING)} not on this machine (Debian package: prometheus)"
 )
 
-RULES = Path(__file__).parent / "playbook_rules.yml"
+RULES = Path(__file__).parents[2] / "collector" / "rules" / "playbook.yml"
 DOWN = 'up{job="gpt-trader"} == 0'
 ERROR_RATE = (
     'sum(rate(gpt_trader_order_submission_total{result=~"failed|rejected"}[5m]))'

@@ -7,9 +7,10 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpt_trader_telemetry.catalog import LATENCY_BUCKETS
+from gpt_trader_telemetry.catalog import CATALOG, LATENCY_BUCKETS
 from gpt_trader_telemetry.recording.cells import FOLD_CHUNK, CounterCell, Feed, HistogramCell
 from gpt_trader_telemetry.recording.exponential import MAX_BUCKETS, ExponentialBuckets, bucket_index
+from support.scraping import scrape
 
 seconds = st.floats(min_value=0, max_value=1e6, allow_nan=False) | st.sampled_from(LATENCY_BUCKETS)
 batches = st.lists(st.lists(seconds, min_size=1, max_size=40), max_size=8)
@@ -98,3 +99,26 @@ def test_exponential_buckets_are_bounded_and_lose_nothing(values, size) -> None:
     assert sum(counts) + buckets.zeros == len(values)
     moved = sum(abs(count - expected.get(offset + position, 0)) for position, count in enumerate(counts))
     assert moved <= 2 * sum(value > 0 for value in values) * 0.02  # rounding at a finer scale may move a border value
+
+
+def test_a_gauge_that_is_read_gives_way_to_what_the_bot_sets(telemetry) -> None:
+    """Where the library knows nothing, a value set by name is shown; once it knows, its own is; then none."""
+    known: list[float | None] = [None]
+    metric = CATALOG["gpt_trader_ws_gap_count"]
+    telemetry._pipeline.recorder.watch(metric, (), lambda: known[0])
+    telemetry.record_gauge("gpt_trader_ws_gap_count", 4)
+    assert scrape(telemetry).value("gpt_trader_ws_gap_count") == 4
+    known[0] = 7
+    assert scrape(telemetry).value("gpt_trader_ws_gap_count") == 7
+    known[0] = None
+    assert scrape(telemetry).value("gpt_trader_ws_gap_count") is None
+
+
+def test_a_name_that_is_almost_the_catalogues_is_pointed_out(telemetry, caplog) -> None:
+    """A misspelt name makes a metric of its own, and one warning names the one that was meant."""
+    for _ in range(3):
+        telemetry.record_counter("gpt_trader_trade_executed_total")
+    telemetry.record_counter("gpt_trader_something_else_total")
+    assert [record.message for record in caplog.records] == [
+        "gpt_trader_trade_executed_total is a metric of your own; did you mean gpt_trader_trades_executed_total?"
+    ]

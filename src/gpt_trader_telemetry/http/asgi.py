@@ -17,7 +17,10 @@ _Message = MutableMapping[str, Any]
 
 
 class AsgiApp:
-    """Runs an App as ASGI 3; each slow route has its own threads, so one that hangs holds up no other."""
+    """Runs an App as ASGI 3; each slow route has its own threads, so one that hangs holds up no other.
+
+    The scope's state carries the connection's seat, which is told while a slow route is at work.
+    """
 
     def __init__(self, app: App, *, limits: Limits, name: str) -> None:
         self._app = app

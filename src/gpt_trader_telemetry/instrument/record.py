@@ -3,6 +3,8 @@
 Misuse here happens while the bot trades: it is counted and logged once, never raised.
 """
 
+import difflib
+import logging
 import math
 import numbers
 from collections.abc import Iterable, Mapping
@@ -24,6 +26,8 @@ from gpt_trader_telemetry.recording.recorder import Recorder, Shield
 Labels = Mapping[str, object] | None
 
 _MAX_OWN_METRICS: Final = 1000
+_ALMOST_THE_SAME: Final = 0.92
+_logger = logging.getLogger("gpt_trader_telemetry")
 _HISTOGRAM_SUFFIXES: Final = ("_bucket", "_count", "_sum")
 
 
@@ -185,6 +189,9 @@ def _new_metric(recorder: Recorder, name: object, kind: Kind, buckets: Iterable[
     if len(recorder.metrics) >= _MAX_OWN_METRICS:
         raise UsageError(f"there are {_MAX_OWN_METRICS} metrics of the caller's own already; values are lost")
     metric = own_metric(name, kind, buckets)
+    meant = difflib.get_close_matches(metric.name, CATALOG, n=1, cutoff=_ALMOST_THE_SAME)
+    if meant:
+        _logger.warning("%s is a metric of your own; did you mean %s?", metric.name, meant[0])
     if kind is Kind.HISTOGRAM:
         for suffix in _HISTOGRAM_SUFFIXES:
             if metric.name + suffix in CATALOG or metric.name + suffix in recorder.metrics:

@@ -39,6 +39,8 @@ class Family:
         self._exponential = exponential
         self.cells: dict[LabelSet, Cell] = {}
         self.reads: dict[LabelSet, Read] = {}
+        self.was_read: set[LabelSet] = set()
+        """Label sets whose present value was read, not set."""
         self.cardinality = Cardinality(metric, limit)
 
     def new_cell(self) -> Cell:
@@ -146,9 +148,7 @@ class BoundRecorder:
                 except Exception as error:
                     value = None
                     self.faults.note("pipeline", f"a value for {family.metric.name} could not be read", error)
-                cell = family.cells[labels]
-                assert isinstance(cell, GaugeCell)
-                cell.value = value
+                _show_read(family, labels, value)
 
     def _fold_feeds(self) -> None:
         for feed in list(self._structure.feeds.values()):
@@ -215,6 +215,18 @@ class BoundRecorder:
     def __iter__(self) -> Iterator[Metric]:
         """Iterate over the metrics that have series."""
         return iter([family.metric for family in list(self._structure.families.values()) if family.cells])
+
+
+def _show_read(family: Family, labels: LabelSet, value: float | None) -> None:
+    """Show what was read; where nothing is known, what the bot has set by itself stays."""
+    cell = family.cells[labels]
+    assert isinstance(cell, GaugeCell)
+    if value is not None:
+        cell.value = value
+        family.was_read.add(labels)
+    elif labels in family.was_read:
+        family.was_read.discard(labels)
+        cell.value = None
 
 
 def _counting(take: Take) -> Take:

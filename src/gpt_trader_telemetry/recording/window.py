@@ -35,10 +35,11 @@ The worst values are its ends, and m is as far from both: (high - m) / high = (m
 """
 
 _OCTAVES: Final = 20
-BOUNDS: Final = (*(GROWTH**power for power in range(-_OCTAVES << SCALE, (_OCTAVES << SCALE) + 1)), math.inf)
-"""Upper bounds of the sketch's buckets: 2^-20 (a microsecond, if values are seconds) to 2^20 (twelve days), and the rest.
+_POWERS: Final = range(-_OCTAVES << SCALE, (_OCTAVES << SCALE) + 1)
+BOUNDS: Final = (*(2.0 ** (power / (1 << SCALE)) for power in _POWERS), math.inf)
+"""Upper bounds of the sketch's buckets: from 2^-20 (a microsecond, if values are seconds) to 2^20 (twelve days).
 
-The error holds between them; below, values are told apart by the least one only, and above by the greatest.
+The error holds between these; values below share one bucket, values above another.
 """
 _MIDDLES: Final = (0.0, *(2 * bound / (1 + GROWTH) for bound in BOUNDS[1:]))
 
@@ -126,9 +127,7 @@ class WindowCount:
             if self._latest <= oldest:
                 self._ring = None
                 return 0.0
-            return math.fsum(
-                amount for number, amount in zip(*self._ring, strict=True) if number > oldest
-            )
+            return math.fsum(amount for number, amount in zip(*self._ring, strict=True) if number > oldest)
 
     def _new_ring(self, slot: int) -> tuple["array[int]", "array[float]"]:
         slots = self._clock.slots

@@ -1,0 +1,1 @@
+"""Health: checks, probes, execution signals and their thresholds."""
