@@ -65,12 +65,13 @@ def metrics_page() -> str:
         "# Metrics",
         "The name is the same for Prometheus and in OpenTelemetry, whether the bot is scraped or ships over OTLP.",
         (
-            f"Histograms are in seconds, with the buckets {bounds} unless stated otherwise. Counters whose labels are "
-            "known beforehand start at zero; histograms start at their first value; a gauge that is not known is absent."
+            f"Histograms are in seconds, with the buckets {bounds} unless stated otherwise. Counters whose labels "
+            "are known beforehand start at zero; histograms start at their first value; a gauge that is not known is "
+            "absent."
         ),
         (
-            "A metric has at most 2,000 label sets (`GPT_TRADER_CARDINALITY_LIMIT`); what comes after shares one series "
-            'with `otel_metric_overflow="true"`, and a warning names the label that is to blame.'
+            "A metric has at most 2,000 label sets (`GPT_TRADER_CARDINALITY_LIMIT`); what comes after shares one "
+            'series with `otel_metric_overflow="true"`, and a warning names the label that is to blame.'
         ),
     ]
     for metric in CATALOG.values():
@@ -107,13 +108,13 @@ def settings_page() -> str:
                 "# Settings",
                 (
                     "Durations are in seconds in code; OpenTelemetry's own variables are in milliseconds, as its "
-                    "specification has them. A variable that cannot be read is a `ConfigurationError` that names it and its "
-                    "value. Where two variables set one field, the later one in the list wins."
+                    "specification has them. A variable that cannot be read is a `ConfigurationError` that names it "
+                    "and its value. Where two variables set one field, the later one in the list wins."
                 ),
                 "\n".join(rows),
                 (
-                    "`OTEL_METRICS_EXPORTER` chooses the roads as OpenTelemetry has it: `none` sends nothing over OTLP, `otlp` "
-                    "sends to the default address where no endpoint is set. Certificates and compression "
+                    "`OTEL_METRICS_EXPORTER` chooses the roads as OpenTelemetry has it: `none` sends nothing over "
+                    "OTLP, `otlp` sends to the default address where no endpoint is set. Certificates and compression "
                     "(`OTEL_EXPORTER_OTLP_CERTIFICATE`, `_COMPRESSION` ...) are read by OpenTelemetry's exporters."
                 ),
             ]

@@ -11,7 +11,7 @@ FLOORS = [
     {"_version", "errors"},
     {"catalog", "settings"},
     {"reasons", "recording"},
-    {"instrument", "pipeline"},
+    {"instrument", "pipeline", "health"},
     {"http"},
     {"telemetry"},
     {"__init__"},

@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.metrics import NoOpMeterProvider, Observation
 
 import gpt_trader_telemetry
 from gpt_trader_telemetry import (
@@ -278,6 +278,32 @@ def test_a_callback_that_raises_leaves_the_rest_of_the_scrape_alone(telemetry, c
     with caplog.at_level(logging.CRITICAL, logger="opentelemetry"):
         for _ in range(3):
             assert scrape(telemetry).value(TRADES) == 1
+
+
+def test_a_callback_that_hangs_holds_up_no_scrape_and_no_export(caplog) -> None:
+    """After a second the rest is served and sent, with what the callback said last; it is not asked again."""
+    release = threading.Event()
+    asked: list[int] = []
+
+    def hanging(_options) -> list[Observation]:
+        asked.append(1)
+        if len(asked) > 2:  # each road asks once in peace
+            release.wait(30)
+        return [Observation(7)]
+
+    with http_receiver() as received, Telemetry(SERVED.with_changes(otlp_endpoint=received.endpoint)) as telemetry:
+        telemetry.meter_provider.get_meter("mine").create_observable_gauge("mine", [hanging])
+        assert scrape(telemetry).value("mine") == 7
+        assert telemetry.flush(5)
+        telemetry.record_counter(TRADES)
+        for _ in range(2):
+            found = scrape(telemetry)
+            assert (found.value(TRADES), found.value("mine")) == (1, 7)
+        assert telemetry.flush(5)
+        assert received.value(TRADES) == 1
+        assert len(asked) <= 4
+        release.set()
+    assert sum("take too long" in record.message for record in caplog.records) == 1
 
 
 def test_concurrent_scrapes_each_see_everything() -> None:

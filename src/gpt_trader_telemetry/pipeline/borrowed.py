@@ -31,6 +31,7 @@ class BorrowedPipeline:
         if add_metric_reader is None:
             return None
         road = PrometheusRoad(faults)
+        road.has_instruments = True
         add_metric_reader(road.reader)
         return road
 

@@ -13,6 +13,7 @@ from gpt_trader_telemetry._version import __version__
 from gpt_trader_telemetry.catalog import TELEMETRY_EXPORT_FAILURES, TELEMETRY_HEARTBEAT
 from gpt_trader_telemetry.pipeline.delivery import Delivery
 from gpt_trader_telemetry.pipeline.otlp import OtlpRoad
+from gpt_trader_telemetry.pipeline.patient import Patient
 from gpt_trader_telemetry.pipeline.points import metric_of
 from gpt_trader_telemetry.pipeline.prometheus import PrometheusRoad
 from gpt_trader_telemetry.pipeline.resource import forked_resource, make_resource
@@ -40,11 +41,20 @@ class OwnPipeline:
             self.recorder.faults, self.recorder, resource=self.resource.attributes
         )
         self._instruments = _Instruments(settings)
-        self.meter_provider = MeterProvider(
+        self._users: Patient[list[ScopeMetrics]] = Patient(
+            "instruments of the MeterProvider", self._instruments.scopes, [], self.recorder.faults
+        )
+        self._provider = MeterProvider(
             metric_readers=[self.prometheus.reader, self._instruments], resource=self.resource, shutdown_on_exit=False
         )
         self._ticker = Ticker("gpt-trader-telemetry-fold", FOLD_INTERVAL, self._fold)
         self._otlp = self._start_otlp() if settings.exports_otlp else None
+
+    @property
+    def meter_provider(self) -> MeterProvider:
+        """The MeterProvider for users' own instruments; nothing is collected from it before it is asked for."""
+        self.prometheus.has_instruments = True
+        return self._provider
 
     def _start_otlp(self) -> OtlpRoad:
         failures = (TELEMETRY_EXPORT_FAILURES, (("road", "otlp"),))
@@ -61,9 +71,7 @@ class OwnPipeline:
             now = time.time_ns()
             points = [metric_of(family, self.recorder.start_time_ns, now) for family in families]
         ours = ScopeMetrics(InstrumentationScope(SCOPE, __version__), [item for item in points if item], "")
-        users: list[ScopeMetrics] = []
-        with self.recorder.faults.shield("pipeline", "instruments of the MeterProvider could not be collected"):
-            users = self._instruments.scopes()
+        users = self._users() if self.prometheus.has_instruments else []
         return [ResourceMetrics(self.resource, [ours, *users], self.resource.schema_url)]
 
     def flush(self, timeout: float) -> Delivery:
@@ -75,7 +83,7 @@ class OwnPipeline:
         delivery = Delivery.DELIVERED if self._otlp is None else self._otlp.shutdown(timeout)
         self._ticker.stop()
         with self.recorder.faults.shield("pipeline", "the MeterProvider could not be shut down"):
-            self.meter_provider.shutdown(timeout_millis=1000)
+            self._provider.shutdown(timeout_millis=1000)
         return delivery
 
     def restart_after_fork(self) -> None:

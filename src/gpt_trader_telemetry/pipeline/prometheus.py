@@ -24,6 +24,7 @@ from gpt_trader_telemetry.pipeline.exposition import (
     samples,
     target_info,
 )
+from gpt_trader_telemetry.pipeline.patient import Patient
 from gpt_trader_telemetry.recording.bound import BoundRecorder, Collected
 from gpt_trader_telemetry.recording.recorder import Faults, LabelSet
 
@@ -43,6 +44,9 @@ class PrometheusRoad:
             disable_target_info=resource is not None, scope_info_enabled=False, registry=self._registry
         )
         """The reader for a MeterProvider's instruments; to be registered with that provider."""
+        self._users = Patient("instruments of the MeterProvider", self._collect, [], faults)
+        self.has_instruments = False
+        """Whether anybody may have made instruments on the MeterProvider."""
         self._lock = threading.Lock()
         self._label_texts: dict[LabelSet, str] = {}
 
@@ -51,7 +55,7 @@ class PrometheusRoad:
         content_type = negotiate(accept)
         openmetrics = content_type == OPENMETRICS
         with self._lock:
-            others = self._instruments_of_users()
+            others = list(self._users()) if self.has_instruments else []
             ours = self._ours(others, openmetrics=openmetrics)
         parts = [
             *ours,
@@ -75,12 +79,8 @@ class PrometheusRoad:
                     parts.extend(lines)
         return parts
 
-    def _instruments_of_users(self) -> list[Family]:
-        try:
-            return list(self._registry.collect())
-        except Exception as fault:
-            self._faults.note("pipeline", "instruments of the MeterProvider could not be collected", fault)
-            return []
+    def _collect(self) -> list[Family]:
+        return list(self._registry.collect())
 
     def reset_after_fork(self, resource: Mapping[str, Any] | None = None) -> None:
         """Replace a lock that another thread may have held when the process forked, and tell who we are now."""
