@@ -17,6 +17,7 @@ from gpt_trader_telemetry.errors import ConfigurationError
 
 _PROTOCOLS: Final = ("http/protobuf", "grpc")
 _TEMPORALITIES: Final = ("cumulative", "delta", "lowmemory")
+_EXEMPLAR_FILTERS: Final = ("trace_based", "always_on", "always_off")
 _HISTOGRAMS: Final = ("explicit_bucket_histogram", "base2_exponential_bucket_histogram")
 _MAX_PORT: Final = 65535
 
@@ -53,6 +54,8 @@ class Settings:
     """``cumulative``, ``delta`` or ``lowmemory``."""
     otlp_histogram: str = "explicit_bucket_histogram"
     """``explicit_bucket_histogram`` or ``base2_exponential_bucket_histogram``, over OTLP only."""
+    exemplar_filter: str = "trace_based"
+    """Which values of histograms carry their span: ``trace_based``, ``always_on`` or ``always_off``."""
     export_interval: float = 60.0
     """Between two exports over OTLP."""
 
@@ -86,6 +89,12 @@ class Settings:
             ", ".join(_TEMPORALITIES),
         )  # fmt: skip
         _require(self.otlp_histogram in _HISTOGRAMS, "otlp_histogram", self.otlp_histogram, " or ".join(_HISTOGRAMS))
+        _require(
+            self.exemplar_filter in _EXEMPLAR_FILTERS,
+            "exemplar_filter",
+            self.exemplar_filter,
+            ", ".join(_EXEMPLAR_FILTERS),
+        )
         for name in ("otlp_headers", "resource_attributes"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
@@ -242,6 +251,7 @@ VARIABLES: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
     ("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "otlp_timeout", _milliseconds),
     ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "otlp_temporality", _one_of(*_TEMPORALITIES)),
     ("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "otlp_histogram", _one_of(*_HISTOGRAMS)),
+    ("OTEL_METRICS_EXEMPLAR_FILTER", "exemplar_filter", _one_of(*_EXEMPLAR_FILTERS)),
     ("OTEL_METRIC_EXPORT_INTERVAL", "export_interval", _milliseconds),
 )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from opentelemetry import metrics as otel_metrics
 from opentelemetry.metrics import MeterProvider
-from opentelemetry.trace import TracerProvider
+from opentelemetry.trace import ProxyTracerProvider, TracerProvider, get_tracer_provider
 
 from gpt_trader_telemetry import instrument
 from gpt_trader_telemetry.errors import ConfigurationError
@@ -68,7 +68,7 @@ class Telemetry:
     ) -> None:
         self.settings = Settings.from_env() if settings is None else settings
         self.tracer_provider = tracer_provider
-        self._pipeline = _make_pipeline(self.settings, meter_provider)
+        self._pipeline = _make_pipeline(self.settings, meter_provider, traced=_is_traced(tracer_provider))
         self._slot = Slot(self._pipeline.recorder)
         self._process = ProcessUsage(self._pipeline.recorder)
         self.websocket = WebSocket(
@@ -219,11 +219,18 @@ class Telemetry:
 
 
 def _make_pipeline(
-    settings: Settings, meter_provider: MeterProvider | None
+    settings: Settings, meter_provider: MeterProvider | None, *, traced: bool
 ) -> OwnPipeline | BorrowedPipeline | DisabledPipeline:
     if settings.telemetry_disabled:
         return DisabledPipeline()
-    return OwnPipeline(settings) if meter_provider is None else BorrowedPipeline(settings, meter_provider)
+    return (
+        OwnPipeline(settings, traced=traced) if meter_provider is None else BorrowedPipeline(settings, meter_provider)
+    )
+
+
+def _is_traced(tracer_provider: TracerProvider | None) -> bool:
+    """Tell whether spans may be recording: exemplars are chosen once, here."""
+    return tracer_provider is not None or not isinstance(get_tracer_provider(), ProxyTracerProvider)
 
 
 def _after_fork_in_child(telemetry: Telemetry) -> None:

@@ -1,6 +1,7 @@
 """Whatever is decorated, with whatever: what comes out is what came out before, and it is counted once."""
 
 import asyncio
+import contextlib
 import functools
 import gc
 
@@ -20,10 +21,18 @@ DECORATORS = {
     "guard with classify": lambda face: face.guard("daily_loss", classify=lambda value: None),
     "cycle": lambda face: face.cycle(),
     "phase": lambda face: face.phase("decision"),
-    "all of them": lambda face: lambda function: functools.reduce(
-        lambda inner, outer: outer(inner),
-        (face.guard("a"), face.broker_call("submit"), face.order_submission(side="buy"), face.phase("p"), face.cycle()),
-        function,
+    "all of them": lambda face: (
+        lambda function: functools.reduce(
+            lambda inner, outer: outer(inner),
+            (
+                face.guard("a"),
+                face.broker_call("submit"),
+                face.order_submission(side="buy"),
+                face.phase("p"),
+                face.cycle(),
+            ),
+            function,
+        )
     ),
 }
 
@@ -58,6 +67,9 @@ def _with_notes(error: BotError) -> None:
     error.add_note("a note")
     raise error
 
+
+RUNNING = [kind for kind in KINDS if "done" not in kind.__name__]
+"""The kinds whose body runs while they do."""
 
 WAYS = [_plain, _from_cause, _from_none, _while_handling, _with_notes]
 
@@ -133,7 +145,9 @@ def test_decorators_stack_on_every_kind(telemetry, kind) -> None:
     assert trips(telemetry) == {("generic", "false"): 1}
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if "done" not in kind.__name__], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [kind for kind in KINDS if "done" not in kind.__name__], ids=lambda kind: kind.__name__
+)
 def test_being_stopped_is_cancelled_and_no_trip(telemetry, kind) -> None:
     """Cancellation, interruption and exit are failures with a reason of their own."""
     follows_a_future = "future" in kind.__name__ or "task" in kind.__name__
@@ -197,10 +211,8 @@ def test_counts_follow_any_sequence_of_runs(telemetry, script, kind) -> None:
             raise BotError
 
     for step in script:
-        try:
+        with contextlib.suppress(BotError):
             kind(telemetry.cycle(), functools.partial(act, step))
-        except BotError:
-            pass
     after = counted(telemetry, "gpt_trader_cycle_duration_seconds_count", "result")
     assert after.get(("ok",), 0) - before.get(("ok",), 0) == script.count("return")
     assert after.get(("error",), 0) - before.get(("error",), 0) == script.count("raise")

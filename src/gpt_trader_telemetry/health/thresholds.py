@@ -144,7 +144,7 @@ def _check_limits(signal: str, warn: float, crit: float) -> None:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and -math.inf < value < math.inf
 
 
 def _require(holds: bool, name: str, value: object, meant: str) -> None:  # noqa: FBT001

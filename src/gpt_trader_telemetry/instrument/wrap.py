@@ -13,7 +13,7 @@ import operator
 import types
 from collections.abc import Callable
 from time import perf_counter
-from types import FunctionType, MethodType, NoneType
+from types import CodeType, FunctionType, MethodType, NoneType
 from typing import Any, Final, TypeVar, cast
 
 from gpt_trader_telemetry.errors import UsageError
@@ -71,7 +71,8 @@ _KINDS: Final = inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_G
 
 
 def _shape_of(function: AnyCallable, site: Site) -> Shape:
-    flags = getattr(getattr(_code_of(function), "__code__", None), "co_flags", 0)
+    code = getattr(_code_of(function), "__code__", None)
+    flags = code.co_flags if type(code) is CodeType else 0
     kind = flags & _KINDS
     if kind == inspect.CO_COROUTINE:
         return _scoped_coroutine if site.judges_runs else _timed_coroutine
@@ -85,7 +86,8 @@ def _shape_of(function: AnyCallable, site: Site) -> Shape:
 def _code_of(function: AnyCallable) -> Any:
     """Return the function that runs when ``function`` is called: below partials, methods and objects."""
     below = _innermost(function)
-    return below if isinstance(below, FunctionType) else _innermost(type(below).__call__)
+    # Mocks say of themselves that they are functions, and of anything that it is what it should be.
+    return below if type(getattr(below, "__code__", None)) is CodeType else _innermost(type(below).__call__)
 
 
 def _innermost(function: Any) -> Any:

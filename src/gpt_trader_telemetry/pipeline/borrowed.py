@@ -10,19 +10,19 @@ from gpt_trader_telemetry.catalog import TELEMETRY_HEARTBEAT
 from gpt_trader_telemetry.pipeline.delivery import Delivery
 from gpt_trader_telemetry.pipeline.prometheus import PrometheusRoad
 from gpt_trader_telemetry.recording.plain import PlainRecorder
-from gpt_trader_telemetry.recording.recorder import Faults
+from gpt_trader_telemetry.recording.recorder import Faults, Tap
 from gpt_trader_telemetry.settings import Settings
 
 
 class BorrowedPipeline:
     """Records through the OpenTelemetry API."""
 
-    def __init__(self, settings: Settings, provider: MeterProvider) -> None:
+    def __init__(self, settings: Settings, provider: MeterProvider, *, tap: Tap | None = None) -> None:
         self.meter_provider = provider
         faults = Faults()
         # The reader comes first: it sees only what is recorded from then on, and counters start at zero.
         self.prometheus = self._scrapable(faults)
-        self.recorder = PlainRecorder(provider, faults, cardinality_limit=settings.cardinality_limit)
+        self.recorder = PlainRecorder(provider, faults, cardinality_limit=settings.cardinality_limit, tap=tap)
         self.recorder.watch(TELEMETRY_HEARTBEAT, (), time.time)
 
     def _scrapable(self, faults: Faults) -> PrometheusRoad | None:

@@ -10,6 +10,7 @@ from typing import Final
 from gpt_trader_telemetry.catalog import Kind, Metric
 from gpt_trader_telemetry.recording.bound import Collected
 from gpt_trader_telemetry.recording.cells import HistogramCell
+from gpt_trader_telemetry.recording.exemplars import Exemplar
 from gpt_trader_telemetry.recording.recorder import LabelSet
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -81,7 +82,7 @@ def header(metric: Metric, *, openmetrics: bool, taken: Container[str]) -> str:
     return f"# HELP {name} {escape(metric.help)}\n# TYPE {name} {kind}\n{unit}"
 
 
-def samples(collected: Collected, texts: dict[LabelSet, str]) -> list[str]:
+def samples(collected: Collected, texts: dict[LabelSet, str], *, openmetrics: bool) -> list[str]:
     """Return a family's sample lines; ``texts`` keeps the label texts from one scrape to the next."""
     name = collected.metric.name
     lines: list[str] = []
@@ -90,24 +91,35 @@ def samples(collected: Collected, texts: dict[LabelSet, str]) -> list[str]:
         if text is None:
             text = texts[labels] = label_text(labels)
         if isinstance(cell, HistogramCell):
-            _histogram_lines(lines, name, text, cell)
+            _histogram_lines(lines, name, text, cell, openmetrics=openmetrics)
         elif cell.value is not None:
             braces = f"{{{text}}}" if text else ""
             lines.append(f"{name}{braces} {number_text(cell.value)}\n")
     return lines
 
 
-def _histogram_lines(lines: list[str], name: str, text: str, cell: HistogramCell) -> None:
+def _histogram_lines(lines: list[str], name: str, text: str, cell: HistogramCell, *, openmetrics: bool) -> None:
     total = cell.count
     if not total:
         return  # a histogram starts at its first value
     prefix = f'{name}_bucket{{{text}{"," if text else ""}le="'
+    first = len(lines)
     below = 0
     for bound, count in zip(cell.bounds, cell.counts, strict=False):
         below += count
         lines.append(f'{prefix}{bound}"}} {below}\n')
+    lines.append(f'{prefix}+Inf"}} {total}\n')
+    if openmetrics and cell.exemplars:
+        for bucket, exemplar in cell.exemplars.items():
+            lines[first + bucket] = lines[first + bucket][:-1] + exemplar_text(exemplar)
     braces = f"{{{text}}}" if text else ""
-    lines.append(f'{prefix}+Inf"}} {total}\n{name}_count{braces} {total}\n{name}_sum{braces} {cell.sum!r}\n')
+    lines.append(f"{name}_count{braces} {total}\n{name}_sum{braces} {cell.sum!r}\n")
+
+
+def exemplar_text(exemplar: Exemplar) -> str:
+    """Return an exemplar as it ends an OpenMetrics bucket line."""
+    span = f'trace_id="{exemplar.trace_id:032x}",span_id="{exemplar.span_id:016x}"' if exemplar.trace_id else ""
+    return f" # {{{span}}} {exemplar.value!r} {exemplar.time_ns / 1e9:.3f}\n"
 
 
 def target_info(attributes: Mapping[str, object], *, openmetrics: bool) -> str:

@@ -19,7 +19,9 @@ from gpt_trader_telemetry.pipeline.prometheus import PrometheusRoad
 from gpt_trader_telemetry.pipeline.resource import forked_resource, make_resource
 from gpt_trader_telemetry.pipeline.ticker import Ticker
 from gpt_trader_telemetry.recording.bound import BoundRecorder
+from gpt_trader_telemetry.recording.exemplars import FILTERS
 from gpt_trader_telemetry.recording.plain import SCOPE
+from gpt_trader_telemetry.recording.recorder import Tap
 from gpt_trader_telemetry.settings import Settings
 
 FOLD_INTERVAL: Final = 0.25
@@ -29,12 +31,14 @@ FOLD_INTERVAL: Final = 0.25
 class OwnPipeline:
     """Records into cells and sends them down both roads."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, traced: bool = False, tap: Tap | None = None) -> None:
         self._settings = settings
         self.resource = make_resource(settings)
         self.recorder = BoundRecorder(
             cardinality_limit=settings.cardinality_limit,
             exponential=settings.exports_otlp and settings.exponential_histograms,
+            sample=FILTERS[settings.exemplar_filter] if traced else None,
+            tap=tap,
         )
         self.recorder.watch(TELEMETRY_HEARTBEAT, (), time.time)
         self.prometheus: PrometheusRoad = PrometheusRoad(

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from opentelemetry.sdk.metrics import Exemplar
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
     Buckets,
@@ -60,6 +61,7 @@ def _explicit_point(labels: LabelSet, cell: HistogramCell, start_ns: int, now_ns
         explicit_bounds=cell.bounds,
         min=cell.least,
         max=cell.greatest,
+        exemplars=_exemplars(cell),
     )
 
 
@@ -81,4 +83,11 @@ def _exponential_point(
         flags=0,
         min=cell.least,
         max=cell.greatest,
+        exemplars=_exemplars(cell),
     )
+
+
+def _exemplars(cell: HistogramCell) -> list[Exemplar]:
+    kept = (cell.exemplars or {}).values()
+    # OpenTelemetry spells "no span" as None.
+    return [Exemplar({}, item.value, item.time_ns, item.span_id or None, item.trace_id or None) for item in kept]

@@ -44,7 +44,7 @@ class PrometheusRoad:
             disable_target_info=resource is not None, scope_info_enabled=False, registry=self._registry
         )
         """The reader for a MeterProvider's instruments; to be registered with that provider."""
-        self._users = Patient("instruments of the MeterProvider", self._collect, [], faults)
+        self._users: Patient[list[Family]] = Patient("instruments of the MeterProvider", self._collect, [], faults)
         self.has_instruments = False
         """Whether anybody may have made instruments on the MeterProvider."""
         self._lock = threading.Lock()
@@ -73,7 +73,7 @@ class PrometheusRoad:
             taken = {family.metric.name for family in families if family.metric.kind is not Kind.COUNTER}
             _drop_collisions(others, families, self._faults)
             for family in families:
-                lines = samples(family, self._label_texts)
+                lines = samples(family, self._label_texts, openmetrics=openmetrics)
                 if lines:
                     parts.append(header(family.metric, openmetrics=openmetrics, taken=taken))
                     parts.extend(lines)

@@ -9,13 +9,14 @@ Two locks: ``_births`` is held for the moment in which a series is made, and may
 
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from gpt_trader_telemetry.catalog import CATALOG, TELEMETRY_ERRORS, Kind, Metric
 from gpt_trader_telemetry.recording.cells import CounterCell, Feed, GaugeCell, HistogramCell
+from gpt_trader_telemetry.recording.exemplars import Exemplar, Sample
 from gpt_trader_telemetry.recording.recorder import (
     OVERFLOW,
     Cardinality,
@@ -71,7 +72,14 @@ class _Structure:
 class BoundRecorder:
     """Records into cells of its own, see the module's text."""
 
-    def __init__(self, *, cardinality_limit: int = 2000, exponential: bool = False, tap: Tap | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        cardinality_limit: int = 2000,
+        exponential: bool = False,
+        tap: Tap | None = None,
+        sample: Sample | None = None,
+    ) -> None:
         self.faults = Faults()
         self.metrics: dict[str, Metric] = {}
         self.sites: dict[object, object] = {}
@@ -79,6 +87,7 @@ class BoundRecorder:
         self._limit = cardinality_limit
         self._exponential = exponential
         self._tap = tap
+        self._sample = sample
         self._structure = _Structure()
         self._births = threading.Lock()
         self._folding = threading.Lock()
@@ -94,8 +103,8 @@ class BoundRecorder:
 
     def events(self, *series: Series) -> Observe:
         """Return what records one event in several series: counters count it, histograms take its value."""
-        feed = self._structure.feeds.get(series)
-        return (feed or self._new_feed(series)).pending.append
+        feed = self._structure.feeds.get(series) or self._new_feed(series)
+        return feed.pending.append if self._sample is None or not feed.keepers else feed.sampling(self._sampled)
 
     def adder(self, metric: Metric, labels: LabelSet) -> Observe:
         """Return what adds an amount to a counter."""
@@ -188,6 +197,7 @@ class BoundRecorder:
     def _new_feed(self, series: tuple[Series, ...]) -> Feed:
         admitted: list[Series] = []
         takers: list[Take] = []
+        keepers: list[HistogramCell] = []
         for metric, labels in series:
             labels_admitted, cell = self._cell(metric, labels)
             admitted.append((metric, labels_admitted))
@@ -197,19 +207,27 @@ class BoundRecorder:
                 takers.append(cell.count)
             elif isinstance(cell, HistogramCell):
                 takers += [*taps, cell.take]
-        return self._feed(tuple(admitted), takers)
+                keepers.append(cell)
+        return self._feed(tuple(admitted), takers, keepers)
 
     def _tapped(self, metric: Metric, labels: LabelSet) -> list[Take]:
         take = None if self._tap is None else self._tap(metric, labels)
         return [] if take is None else [take]
 
-    def _feed(self, key: object, takers: Iterable[Take]) -> Feed:
+    def _sampled(self, value: float) -> Exemplar | None:
+        try:
+            return None if self._sample is None else self._sample(value)
+        except Exception as fault:
+            self.faults.note("recording", "an exemplar could not be taken", fault)
+            return None
+
+    def _feed(self, key: object, takers: Iterable[Take], keepers: Sequence[HistogramCell] = ()) -> Feed:
         # Kept under the admitted label sets: a million refused ones share one feed and leave no trace.
         with self._births:
             feeds = self._structure.feeds
             feed = feeds.get(key)
             if feed is None:
-                feed = feeds[key] = Feed(tuple(takers))
+                feed = feeds[key] = Feed(tuple(takers), keepers)
             return feed
 
     def __iter__(self) -> Iterator[Metric]:

@@ -6,10 +6,15 @@ so cells need no locks of their own. The recording side only ever appends to a f
 
 import math
 from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Sequence
 
+from gpt_trader_telemetry.recording.exemplars import Exemplar, Sample
 from gpt_trader_telemetry.recording.exponential import ExponentialBuckets
-from gpt_trader_telemetry.recording.recorder import Take
+from gpt_trader_telemetry.recording.recorder import Observe, Take
+
+WAITING_EXEMPLARS = 64
+"""Exemplars that a feed holds between two folds; older ones give way."""
 
 FOLD_CHUNK = 2048
 """Values folded at a time: sorting this many takes a fraction of a millisecond."""
@@ -60,7 +65,7 @@ class HistogramCell:
     1974), so that it stays within a few units in the last place however many folds it takes.
     """
 
-    __slots__ = ("_lost", "_sum", "bounds", "counts", "exponential", "greatest", "least")
+    __slots__ = ("_lost", "_sum", "bounds", "counts", "exemplars", "exponential", "greatest", "least")
 
     def __init__(self, bounds: tuple[float, ...], *, exponential: bool = False) -> None:
         self.bounds = bounds
@@ -74,6 +79,8 @@ class HistogramCell:
         self._sum = self._lost = 0.0
         self.least = math.inf
         self.greatest = -math.inf
+        self.exemplars: dict[int, Exemplar] | None = None
+        """The newest exemplar of each bucket that has one."""
         if self.exponential is not None:
             self.exponential.reset()
 
@@ -108,6 +115,12 @@ class HistogramCell:
         if self.exponential is not None:
             self.exponential.take(batch)
 
+    def keep(self, exemplar: Exemplar) -> None:
+        """Keep an exemplar for its value's bucket, in place of an older one."""
+        if self.exemplars is None:
+            self.exemplars = {}
+        self.exemplars[bisect_left(self.bounds, exemplar.value)] = exemplar
+
     def _add_to_sum(self, amount: float) -> None:
         total = self._sum + amount
         if abs(self._sum) >= abs(amount):
@@ -125,11 +138,27 @@ class Feed:
     index below a length once read keeps its value until the folder, of which there is one at a time, deletes it.
     """
 
-    __slots__ = ("pending", "takers")
+    __slots__ = ("exemplars", "keepers", "pending", "takers")
 
-    def __init__(self, takers: Sequence[Take]) -> None:
+    def __init__(self, takers: Sequence[Take], keepers: Sequence[HistogramCell] = ()) -> None:
         self.pending: list[float] = []
         self.takers = tuple(takers)
+        self.keepers = tuple(keepers)
+        """The histograms that keep exemplars of these values."""
+        self.exemplars: deque[Exemplar] | None = None
+
+    def sampling(self, sample: Sample) -> Observe:
+        """Return what records a value and the exemplar that ``sample`` gives for it."""
+        self.exemplars = self.exemplars or deque(maxlen=WAITING_EXEMPLARS)
+        append, keep = self.pending.append, self.exemplars.append
+
+        def observe(value: float) -> None:
+            append(value)
+            exemplar = sample(value)
+            if exemplar is not None:
+                keep(exemplar)
+
+        return observe
 
     def fold(self) -> None:
         """Move what is waiting into the cells, from the end, so that each deletion moves only newer values."""
@@ -142,3 +171,7 @@ class Feed:
             for take in self.takers:
                 take(batch)
             end = start
+        while self.exemplars:  # None where nothing samples
+            exemplar = self.exemplars.popleft()
+            for cell in self.keepers:
+                cell.keep(exemplar)

@@ -14,6 +14,7 @@ import time
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
+from math import floor
 from typing import Final
 
 Clock = Callable[[], float]
@@ -73,11 +74,11 @@ class SlotClock:
 
     def slot(self) -> int:
         """Return the running slot's number."""
-        number = self._number()
+        number = floor(self._clock() / self.width) + self._shift
         return number if number == self._latest else self._move()
 
     def _number(self) -> int:
-        return math.floor(self._clock() / self.width) + self._shift
+        return floor(self._clock() / self.width) + self._shift
 
     def _move(self) -> int:
         with self._lock:
@@ -127,7 +128,7 @@ class WindowCount:
             if self._latest <= oldest:
                 self._ring = None
                 return 0.0
-            return math.fsum(amount for number, amount in zip(*self._ring, strict=True) if number > oldest)
+            return math.fsum([amount for number, amount in zip(*self._ring, strict=True) if number > oldest])
 
     def _new_ring(self, slot: int) -> tuple["array[int]", "array[float]"]:
         slots = self._clock.slots
@@ -210,7 +211,9 @@ class WindowSketch:
             ring = self._ring
             if ring is None:
                 ring = self._ring = _Ring(self._clock.slots)
-            ring.widen(slot, batch[0], batch[-1])
+            at = slot % self._clock.slots
+            ring.least[at] = min(ring.least[at], batch[0])
+            ring.greatest[at] = max(ring.greatest[at], batch[-1])
             running, totals = self._running, self._totals
             start = 0
             while start < len(batch):
@@ -254,11 +257,6 @@ class _Ring:
         self.pairs: list[array[int] | None] = [None] * slots
         self.least = array("d", [math.inf]) * slots
         self.greatest = array("d", [-math.inf]) * slots
-
-    def widen(self, slot: int, least: float, greatest: float) -> None:
-        at = slot % len(self.pairs)
-        self.least[at] = min(self.least[at], least)
-        self.greatest[at] = max(self.greatest[at], greatest)
 
     def close(self, slot: int, counts: dict[int, int]) -> None:
         if counts:
