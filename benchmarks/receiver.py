@@ -1,8 +1,9 @@
 """An OTLP receiver in a process of its own, so that its work is not counted as the sender's."""
 
+import contextlib
 import multiprocessing
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.connection import Connection
 from typing import Any
@@ -27,25 +28,24 @@ class Receiver:
         return answer
 
 
-@contextmanager
+@contextlib.contextmanager
 def receiver() -> Iterator[Receiver]:
     """Run a receiver of OTLP over HTTP."""
     context = multiprocessing.get_context("spawn")
     link, other = context.Pipe()
     process = context.Process(target=_serve, args=(other,), daemon=True)
     process.start()
+    other.close()
     try:
         yield Receiver(link.recv(), link)
     finally:
-        link.send("stop")
+        link.close()
         process.join(5)
         if process.is_alive():
             process.kill()
 
 
 def _serve(link: Connection) -> None:
-    import threading  # noqa: PLC0415
-
     taken: list[Request] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -64,9 +64,11 @@ def _serve(link: Connection) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     link.send(f"http://127.0.0.1:{server.server_address[1]}")
-    while link.recv() == "taken":
-        link.send(list(taken))
-        taken.clear()
+    with contextlib.suppress(EOFError):
+        while True:
+            link.recv()
+            link.send(list(taken))
+            taken.clear()
 
 
 def _points(request: ExportMetricsServiceRequest) -> dict[str, int]:

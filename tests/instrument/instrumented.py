@@ -23,6 +23,26 @@ class Clock:
         self.now += seconds
 
 
+class Hostile:
+    """A value that gives nothing away: neither its text nor a number."""
+
+    def __str__(self) -> str:
+        raise OSError
+
+    def __float__(self) -> float:
+        raise RuntimeError
+
+    __repr__ = __str__
+
+
+def named(value: object) -> str:
+    """Return an id of a value that may have no text."""
+    try:
+        return f"{type(value).__name__} {value!r:.30}"
+    except OSError:
+        return "hostile"
+
+
 def counted(telemetry, name: str, *labels: str) -> dict[tuple[str, ...], float]:
     """Return what stands above zero under ``name``, by the values of these labels."""
     found: dict[tuple[str, ...], float] = {}

@@ -4,7 +4,7 @@ Nothing here judges; a measure says what was counted, over how many, and which s
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -29,7 +29,7 @@ SOURCE_FAILED: Final = "source_failed"
 NOT_EVALUATED: Final = "not_evaluated"
 
 QUANTILE: Final = 0.95
-OPERATIONS_SHOWN: Final = 10
+SHOWN: Final = 10
 """Operations and guards that details name, the worst first; all are judged."""
 
 _MILLISECONDS: Final = 1000.0
@@ -42,14 +42,16 @@ class Measure:
     value: float | None = None
     unknown: str | None = None
     numerator: float | None = None
+    """What was counted: bad orders, retries, trips, missing ids, or calls about as slow as the quantile or slower."""
     denominator: float | None = None
+    """Of how many orders or calls; None where it is a count alone, or an age."""
     samples: int = 0
     """Orders, calls of the operation, trips or readings that the value comes from."""
     minimum_samples: int = 0
     worst: LabelSet | None = None
     """The labels of the series that does most of it."""
     worst_value: float | None = None
-    """What that series alone contributes, in the numerator's unit."""
+    """How much of the numerator is that series' alone."""
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -132,9 +134,8 @@ class Windows:
         guards: dict[str, float] = {}
         for labels, amount in trips.items():
             if amount:
-                name = labels[0][1] if labels != OVERFLOW else OVERFLOW[0][0]
-                guards[name] = guards.get(name, 0.0) + amount
-        ranked = sorted(guards.items(), key=lambda item: (-item[1], item[0]))[:OPERATIONS_SHOWN]
+                guards[_first(labels)] = guards.get(_first(labels), 0.0) + amount
+        ranked = sorted(guards.items(), key=lambda item: (-item[1], item[0]))[:SHOWN]
         total = sum(trips.values())
         worst, most = _largest(trips)
         return Measure(
@@ -166,34 +167,39 @@ class Windows:
 
     def broker_latency(self) -> Measure:
         """Measure the 95th percentile of each operation's calls, over all outcomes and reasons: the worst counts."""
-        series: dict[str, list[tuple[LabelSet, Sketch]]] = {}
-        for labels, window in list(self._latencies.items()):
-            sketch = window.read()
-            if sketch.counts:
-                series.setdefault(_operation(labels), []).append((labels, sketch))
+        series = self._calls()
         operations = {name: _merged([sketch for _, sketch in parts]) for name, parts in series.items()}
         p95 = {name: _MILLISECONDS * (sketch.quantile(QUANTILE) or 0.0) for name, sketch in operations.items()}
         samples = {name: sketch.count for name, sketch in operations.items()}
         minimum = self._thresholds.minimum_latencies
         ranked = sorted(operations, key=lambda name: (samples[name] >= minimum, p95[name], name), reverse=True)
-        shown = {name: {"p95_ms": round(p95[name], 3), "samples": samples[name]} for name in ranked[:OPERATIONS_SHOWN]}
-        details = {"operation": ranked[0] if ranked else None, "operations": shown}
         if not ranked:
-            return Measure(unknown=TOO_FEW, minimum_samples=minimum, details=details)
-        merged, calls = operations[ranked[0]], samples[ranked[0]]
-        known = calls >= minimum
-        worst, beyond = _tail(merged, series[ranked[0]])
+            return Measure(unknown=TOO_FEW, minimum_samples=minimum, details={"operation": None, "operations": {}})
+        shown = {name: {"p95_ms": round(p95[name], 3), "samples": samples[name]} for name in ranked[:SHOWN]}
+        operation = ranked[0]
+        known = samples[operation] >= minimum
+        bucket = operations[operation].bucket_of(QUANTILE) or 0
+        worst, beyond = _largest({labels: sketch.count_from(bucket) for labels, sketch in series[operation]})
         return Measure(
-            value=p95[ranked[0]] if known else None,
+            value=p95[operation] if known else None,
             unknown=None if known else TOO_FEW,
-            numerator=merged.count_from(merged.bucket_of(QUANTILE) or 0),
-            denominator=calls,
-            samples=calls,
+            numerator=operations[operation].count_from(bucket),
+            denominator=samples[operation],
+            samples=samples[operation],
             minimum_samples=minimum,
             worst=worst,
-            worst_value=beyond,
-            details=details,
+            worst_value=_tidy(beyond),
+            details={"operation": operation, "operations": shown},
         )
+
+    def _calls(self) -> dict[str, list[tuple[LabelSet, Sketch]]]:
+        """Return each operation's series that hold values."""
+        series: dict[str, list[tuple[LabelSet, Sketch]]] = {}
+        for labels, window in list(self._latencies.items()):
+            sketch = window.read()
+            if sketch.counts:
+                series.setdefault(_first(labels), []).append((labels, sketch))
+        return series
 
     def _read(self, metric: Metric) -> dict[LabelSet, float]:
         # Copying a dict's items runs in C without calling back: a series born meanwhile is in or out.
@@ -205,7 +211,8 @@ def _succeeded(labels: LabelSet) -> bool:
     return ("result", "success") in labels
 
 
-def _operation(labels: LabelSet) -> str:
+def _first(labels: LabelSet) -> str:
+    """Return the operation or guard, which is the first label of its metric."""
     return labels[0][1] if labels != OVERFLOW else OVERFLOW[0][0]
 
 
@@ -221,13 +228,6 @@ def _merged(sketches: Sequence[Sketch]) -> Sketch:
 def _largest(amounts: Mapping[LabelSet, float]) -> tuple[LabelSet | None, float]:
     labels = max(amounts, key=lambda one: (amounts[one], one), default=None)
     return (None, 0.0) if labels is None or amounts[labels] <= 0 else (labels, amounts[labels])
-
-
-def _tail(merged: Sketch, series: Iterable[tuple[LabelSet, Sketch]]) -> tuple[LabelSet | None, float | None]:
-    """Return the series with the most values as slow as the quantile or slower, and how many these are."""
-    bucket = merged.bucket_of(QUANTILE) or 0
-    worst, beyond = _largest({labels: sketch.count_from(bucket) for labels, sketch in series})
-    return worst, None if worst is None else int(beyond)
 
 
 def _tidy(amount: float) -> float:

@@ -9,13 +9,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
+from urllib.parse import quote
 
 from gpt_trader_telemetry.errors import UsageError
 
-__all__ = ["App", "Handler", "Request", "Response", "compressed", "json_response", "metrics_route"]
+__all__ = ["App", "Gate", "Handler", "Request", "Response", "compressed", "json_response", "metrics_route"]
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 _SMALL: Final = 1024
+_METHODS: Final = frozenset({"GET", "HEAD"})
 _STATUSES: Final = range(200, 600)
 _HEADER_NAME: Final = re.compile(r"[a-z0-9-]+")
 _HEADER_VALUE: Final = re.compile(r"[\x20-\x7e\xa0-\xff]*")
@@ -43,14 +45,17 @@ class Response:
 
 
 Handler = Callable[[Request], Response]
+Gate = Callable[[Request], Response | None]
+"""Refuses a request, or lets it pass; it waits for nothing."""
 
 
 class App:
     """Routes by exact path; answers GET and HEAD, and never raises.
 
     A path in ``fast`` promises to answer without waiting for anything: the server runs it in the event loop,
-    where it goes on answering while the other routes hang. ``on_error`` is told what a handler raised; the
-    client is not, since the text of an exception may hold a secret.
+    where it goes on answering while the other routes hang. ``gate`` is asked about every request first, what is
+    no route included. ``on_error`` is told what a handler raised; the client is not, since the text of an
+    exception may hold a secret.
 
     >>> app = App({"/live": lambda request: json_response(200, {"live": True})}, fast=["/live"])
     >>> app(Request("GET", "/live")).body
@@ -62,6 +67,7 @@ class App:
         routes: Mapping[str, Handler],
         *,
         fast: Collection[str] = (),
+        gate: Gate | None = None,
         on_error: Callable[[BaseException], None] | None = None,
     ) -> None:
         unknown = set(fast) - set(routes)
@@ -70,6 +76,7 @@ class App:
             raise UsageError(f"{min(unknown)!r} is called fast and is no route; routes: {known}")
         self._routes = MappingProxyType(dict(routes))
         self._fast = frozenset(fast)
+        self._gate = gate
         self._on_error = on_error
 
     @property
@@ -91,6 +98,18 @@ class App:
         except BaseException as error:  # SystemExit too: a handler does not end the listener
             self.report(error)
             return self.failed(request)
+
+    def entrance(self, request: Request, prefix: str) -> Response | None:
+        """Send on who asks for the prefix that this app is mounted under, and means the page in it.
+
+        The links of a page at ``/prefix`` would lead beside the prefix; those of ``/prefix/`` lead below it.
+        """
+        if request.path or not prefix or request.method not in _METHODS:
+            return None
+        # One slash at its start: two would name another host.
+        target = f"/{prefix.strip('/')}/" + (f"?{request.query}" if request.query else "")
+        location = quote(target, safe="/?%:@!$&'()*+,;=~")
+        return self.finished(request, Response(307, {"location": location, "content-type": "text/plain"}))
 
     def finished(self, request: Request, response: Response) -> Response:
         """Complete a response: the headers that every one has, its length, and no body for HEAD."""
@@ -118,7 +137,9 @@ class App:
                 self._on_error(error)
 
     def _refusal(self, request: Request) -> Response | None:
-        if request.method not in {"GET", "HEAD"}:
+        if self._gate is not None and (refused := self._gate(request)) is not None:
+            return refused
+        if request.method not in _METHODS:
             refusal = json_response(405, {"error": "Method not allowed", "hint": "Use GET or HEAD"})
             return replace(refusal, headers={**refusal.headers, "allow": "GET, HEAD"})
         if request.path not in self._routes:

@@ -1,4 +1,7 @@
-"""ASGI 3 around the pure app: fast routes in the event loop, the others in threads with a time limit."""
+"""ASGI 3 around the pure app: fast routes in the event loop, the others in threads with a time limit.
+
+The listener runs it, and so may any other ASGI server or framework: under a prefix too, which ``root_path`` tells.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -8,21 +11,26 @@ from functools import partial
 from typing import Any
 
 from gpt_trader_telemetry.http.app import App, Request, Response
+from gpt_trader_telemetry.http.guard import Seat
 from gpt_trader_telemetry.http.limits import Limits
 from gpt_trader_telemetry.http.workers import Workers
 
 __all__ = ["AsgiApp"]
 
 _Message = MutableMapping[str, Any]
+_Receive = Callable[[], Awaitable[_Message]]
+_Send = Callable[[_Message], Awaitable[None]]
 
 
 class AsgiApp:
     """Runs an App as ASGI 3; each slow route has its own threads, so one that hangs holds up no other.
 
-    The scope's state carries the connection's seat, which is told while a slow route is at work.
+    In our own listener the scope's state carries the connection's seat, which is told while a slow route is at
+    work. Elsewhere there is none, and what concerns a connection is left to the server that runs us.
     """
 
-    def __init__(self, app: App, *, limits: Limits, name: str) -> None:
+    def __init__(self, app: App, *, limits: Limits | None = None, name: str = "gpt-trader-telemetry-asgi") -> None:
+        limits = limits or Limits()
         self._app = app
         self._limit = limits.answer_seconds
         # Half of the connections, however many routes there are: the guard relies on finding one at the cap
@@ -34,22 +42,22 @@ class AsgiApp:
             for path in app.slow_paths
         }
 
-    async def __call__(
-        self,
-        scope: _Message,
-        receive: Callable[[], Awaitable[_Message]],
-        send: Callable[[_Message], Awaitable[None]],
-    ) -> None:
+    async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
         """Answer one request. Its body is never asked for: no route takes one."""
         if scope["type"] != "http":
+            await self._decline(scope["type"], receive, send)
             return
         request = _request(scope)
-        response = await self._answer(request, scope)
+        seat = (scope.get("state") or {}).get("seat")
+        if not isinstance(seat, Seat):
+            seat = None
+        response = self._app.entrance(request, _prefix(scope)) or await self._answer(request, seat)
         headers = [(name.encode(), value.encode("latin-1")) for name, value in response.headers.items()]
-        headers.append((b"date", formatdate(usegmt=True).encode()))
-        if _announces_body(request):
-            # The rest of a body would have to be read and thrown away before the next request.
-            headers.append((b"connection", b"close"))
+        if seat is not None:
+            headers.append((b"date", formatdate(usegmt=True).encode()))
+            if _announces_body(request):
+                # The rest of a body would have to be read and thrown away before the next request.
+                headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})
 
@@ -58,15 +66,27 @@ class AsgiApp:
         for workers in self._workers.values():
             workers.close()
 
-    async def _answer(self, request: Request, scope: _Message) -> Response:
+    async def _decline(self, kind: str, receive: _Receive, send: _Send) -> None:
+        """Say that there are no WebSockets here, and that nothing has to be started before the first request."""
+        if kind == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1000})
+        while kind == "lifespan":
+            message = await receive()
+            await send({"type": f"{message['type']}.complete"})
+            if message["type"] == "lifespan.shutdown":
+                self.close()
+                return
+
+    async def _answer(self, request: Request, seat: Seat | None) -> Response:
         if self._app.is_fast(request):
             return self._app(request)
         job = _Job(self._app, request)
         if self._waiting >= self._room or not self._workers[request.path].submit(job):
             return self._app.unavailable(request, "Too many requests are waiting; try again later")
-        seat = scope["state"]["seat"]
         self._waiting += 1
-        seat.held = True
+        if seat is not None:
+            seat.held = True
         try:
             async with asyncio.timeout(self._limit):
                 response = await job.answer
@@ -75,7 +95,8 @@ class AsgiApp:
             return self._app.unavailable(request, f"No answer within {self._limit:g} s")
         finally:
             self._waiting -= 1
-            seat.held = False
+            if seat is not None:
+                seat.held = False
         return response or self._app.failed(request)
 
 
@@ -111,7 +132,19 @@ def _request(scope: _Message) -> Request:
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return Request(scope["method"], _path(scope["path"]), scope["query_string"].decode("latin-1"), headers)
+    path = _below(_prefix(scope), _path(scope["path"]))
+    return Request(scope["method"], path, scope.get("query_string", b"").decode("latin-1"), headers)
+
+
+def _prefix(scope: _Message) -> str:
+    return str(scope.get("root_path") or "").rstrip("/")
+
+
+def _below(prefix: str, path: str) -> str:
+    # The specification has the prefix in the path; some servers and older frameworks have taken it off already.
+    if prefix and (path == prefix or path.startswith(f"{prefix}/")):
+        return path[len(prefix) :]
+    return path
 
 
 def _path(target: str) -> str:

@@ -40,7 +40,7 @@ class Account:
     def reset(self) -> None:
         """Forget which symbols had exposure, as in a forked child."""
         self._exposed: set[str] = set()
-        self._swapping = threading.Lock()
+        self._swapping = threading.RLock()
 
     def update(
         self, *, equity: Any = None, pnl: Any = None, exposure: Mapping[str, Any] | None = None, open_orders: Any = None

@@ -6,8 +6,8 @@ from typing import Any, Final
 from gpt_trader_telemetry.catalog import BROKER_CALL_LATENCY
 from gpt_trader_telemetry.errors import UsageError
 from gpt_trader_telemetry.instrument.instrument import Instrument, is_name
-from gpt_trader_telemetry.instrument.orders import OrderSubmission
-from gpt_trader_telemetry.instrument.site import Scope, Site, open_scopes
+from gpt_trader_telemetry.instrument.orders import orders_around
+from gpt_trader_telemetry.instrument.site import Scope, Site
 from gpt_trader_telemetry.instrument.verdicts import Classify, check_classifier, judged
 from gpt_trader_telemetry.reasons import Failed, Rejected, normal_reason, reason_of
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
@@ -19,11 +19,7 @@ SUBMIT: Final = "submit"
 class BrokerCall(Scope):
     """One call to the broker, as ``with broker_call(...) as call`` gives it."""
 
-    __slots__ = ("_reason",)
-
-    def __init__(self, site: "BrokerCallSite") -> None:
-        super().__init__(site)
-        self._reason: str | None = None
+    _reason: str | None = None
 
     def fail(self, reason: str = "error") -> None:
         """Say that the call failed though it raises nothing; ``reason`` is one of the closed set."""
@@ -43,13 +39,13 @@ class BrokerCall(Scope):
 class BrokerCallSite(Site):
     """A place that calls the broker."""
 
-    __slots__ = ("_classify", "_operation", "judges_runs")
+    __slots__ = ("_classify", "_operation", "judges_runs", "judges_values")
 
     def __init__(self, operation: str, classify: Classify | None) -> None:
         super().__init__()
         self._operation = operation
         self._classify = classify
-        self.judges_runs = classify is not None
+        self.judges_runs = self.judges_values = classify is not None
 
     def key(self) -> Hashable:
         """Tell places of ``with`` statements apart."""
@@ -96,12 +92,13 @@ class BrokerCallSite(Site):
 
 
 def _note_submit() -> None:
-    """Tell the order that this call belongs to that the broker was asked."""
-    scope = open_scopes()
-    while scope is not None and not isinstance(scope, OrderSubmission):
-        scope = scope.outer
-    if scope is not None:
-        scope.submits += 1
+    """Tell the order that this call belongs to, and those around it, that the broker was asked."""
+    around = orders_around()
+    order = next(around, None)
+    if order is not None:
+        order.submits += 1
+        for outer in around:
+            outer.asked_within = True
 
 
 def broker_call(operation: str, *, classify: Classify | None = None, slot: Slot = DEFAULT) -> Instrument[BrokerCall]:

@@ -9,8 +9,8 @@ from typing import Any, Final
 from gpt_trader_telemetry.catalog import GUARD_CHECKS, GUARD_TRIPS, Label
 from gpt_trader_telemetry.errors import UsageError
 from gpt_trader_telemetry.instrument.instrument import Instrument, is_name
-from gpt_trader_telemetry.instrument.orders import OrderSubmission
-from gpt_trader_telemetry.instrument.site import Scope, Site, open_scopes
+from gpt_trader_telemetry.instrument.orders import orders_around
+from gpt_trader_telemetry.instrument.site import Scope, Site
 from gpt_trader_telemetry.instrument.verdicts import Classify, check_classifier, judged
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
 from gpt_trader_telemetry.recording.recorder import LabelSet, Recorder
@@ -30,11 +30,7 @@ class Tripped:
 class GuardRun(Scope):
     """One run of a guard, as ``with guard(...) as run`` gives it."""
 
-    __slots__ = ("_said",)
-
-    def __init__(self, site: "GuardSite") -> None:
-        super().__init__(site)
-        self._said: Tripped | None = None
+    _said: Tripped | None = None
 
     def trip(self, category: str = "generic", *, recoverable: bool = False) -> None:
         """Say that the guard tripped though it raises nothing."""
@@ -56,13 +52,13 @@ class GuardRun(Scope):
 class GuardSite(Site):
     """A place that guards against a risk."""
 
-    __slots__ = ("_classify", "_name", "judges_runs")
+    __slots__ = ("_classify", "_name", "judges_runs", "judges_values")
 
     def __init__(self, name: str, classify: Classify | None) -> None:
         super().__init__()
         self._name = name
         self._classify = classify
-        self.judges_runs = classify is not None
+        self.judges_runs = self.judges_values = classify is not None
 
     def key(self) -> Hashable:
         """Tell places of ``with`` statements apart."""
@@ -88,11 +84,8 @@ class GuardSite(Site):
             return
         recoverable = _attribute(error, "recoverable")
         self.count_trip(Tripped(_attribute(error, "category"), recoverable))
-        scope = open_scopes()
-        while scope is not None and not isinstance(scope, OrderSubmission):
-            scope = scope.outer
-        if scope is not None:
-            scope.tripped = error
+        for order in orders_around():
+            order.tripped = error
 
     def count_trip(self, tripped: Tripped) -> None:
         """Count a trip and the run that it ended."""

@@ -28,12 +28,13 @@ class Instrument(Generic[ScopeT]):
     One object may be entered many times, also at once from several threads and tasks.
     """
 
-    __slots__ = ("_last", "_make_site", "_slot")
+    __slots__ = ("_make_site", "_open", "_slot")
 
     def __init__(self, make_site: MakeSite, slot: Slot = DEFAULT) -> None:
         self._make_site = make_site
         self._slot = slot
-        self._last: Scope | None = None
+        self._open: dict[int, Scope] = {}
+        """Scopes entered and not left, by id."""
 
     def __call__(self, function: F) -> F:
         """Return ``function``, recording."""
@@ -42,7 +43,7 @@ class Instrument(Generic[ScopeT]):
     def __enter__(self) -> ScopeT:
         scope = self._entering_site().open((), {})
         scope.owner = self
-        self._last = scope
+        self._open[id(scope)] = scope
         return cast("ScopeT", scope.__enter__())
 
     def __exit__(
@@ -51,9 +52,11 @@ class Instrument(Generic[ScopeT]):
         scope = open_scopes()
         while scope is not None and scope.owner is not self:
             scope = scope.outer
-        # Entered in another context than this one (an exit stack closed by another task): the last one it is.
-        scope = scope or self._last
+        if scope is None and self._open:
+            # Entered in another context (an exit stack closed by another task): the last one of those it is.
+            scope = next(iter([*self._open.values()][::-1]), None)
         if scope is not None:
+            self._open.pop(id(scope), None)
             scope.finish(error)
 
     def _decorating_site(self, function: Callable[..., Any]) -> Site:

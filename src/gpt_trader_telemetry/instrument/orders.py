@@ -1,6 +1,7 @@
 """Order submissions: one measurement for each logical order, whatever it took to send it."""
 
-from collections.abc import Callable, Hashable, Mapping
+import inspect
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any, Final
 
 from gpt_trader_telemetry.catalog import (
@@ -13,7 +14,7 @@ from gpt_trader_telemetry.catalog import (
 from gpt_trader_telemetry.errors import UsageError
 from gpt_trader_telemetry.instrument.arguments import ReadArgument, argument_reader
 from gpt_trader_telemetry.instrument.instrument import Instrument
-from gpt_trader_telemetry.instrument.site import NOTHING, Scope, Site
+from gpt_trader_telemetry.instrument.site import NOTHING, Scope, Site, open_scopes
 from gpt_trader_telemetry.instrument.verdicts import Classify, check_classifier, judged
 from gpt_trader_telemetry.reasons import (
     FAILED_REASONS,
@@ -31,6 +32,8 @@ from gpt_trader_telemetry.recording.recorder import LabelSet, Observe, Recorder
 _SIDE: Final = ORDER_SUBMISSION.labels[2]
 _SIDES: Final = frozenset(_SIDE.values)
 _SUCCESS: Final = ("success", "none")
+_CAUSES: Final = 8
+"""Exceptions looked through from an order's own to the guard's that it may have been raised from."""
 _POSSIBLE: Final = (
     _SUCCESS,
     *(("rejected", reason) for reason in REJECTED_REASONS),
@@ -42,45 +45,55 @@ _POSSIBLE: Final = (
 class OrderSubmission(Scope):
     """One order on its way to the broker, as ``with order_submission(...) as order`` gives it."""
 
-    __slots__ = ("_said", "decision_missing", "side", "submits", "tripped")
+    __slots__ = ("side", "submits", "unremarkable")
 
-    def __init__(self, site: "OrderSite", side: str, *, decision_missing: bool) -> None:
+    tripped: BaseException | None = None
+    """What the last guard raised that tripped while this order was on its way."""
+    asked_within = False
+    """Whether an order within this one was sent to the broker."""
+    decision_missing = False
+    _said: tuple[str, str] | None = None
+
+    def __init__(self, site: "OrderSite", side: str) -> None:
         self.site = site
-        self.value = NOTHING
-        self.outer = self.owner = None
+        self.side = side
+        self.outer = None
         self.closed = False
         self.start = 0.0
-        self.side = side
-        self.decision_missing = decision_missing
         self.submits = 0
         """Submit calls made to the broker for this order; beyond the first they are retries."""
-        self.tripped: BaseException | None = None
-        """What the last guard raised that tripped while this order was on its way."""
-        self._said: tuple[str, str] | None = None
+        self.unremarkable = not site.judges_values
+        """Whether nothing was said and nothing has to be judged: if it returns, it succeeded."""
 
     def reject(self, reason: str = "broker_rejected") -> None:
         """Say that the broker refused this order; ``reason`` is one of the closed set."""
-        self._said = ("rejected", _failing(normal_reason(reason)))
+        self._say("rejected", _failing(normal_reason(reason)))
 
     def fail(self, reason: str = "error") -> None:
         """Say that the order got no answer, or one that is not about it."""
-        self._said = ("failed", _failing(normal_reason(reason)))
+        self._say("failed", _failing(normal_reason(reason)))
 
     def block(self) -> None:
         """Say that the order was refused on our side: a blocked trade, not a submission."""
-        self._said = (Disposition.BLOCKED.value, "guard")
+        self._say(Disposition.BLOCKED.value, "guard")
+
+    def _say(self, result: str, reason: str) -> None:
+        self._said = (result, reason)
+        self.unremarkable = False
+
+    def miss_decision(self) -> None:
+        """Say that the order has no decision id though it should."""
+        self.decision_missing = True
+        self.unremarkable = False
 
     def record(self, error: BaseException | None, seconds: float) -> None:
         """Record the order; what was said comes before an exception, and that before the value."""
         site = self.site
-        if error is None and self._said is None and site.classify is None:
-            result = "success"
-        else:
-            result, reason = self._said or self._judge(error)
-        if result == "success":
+        if error is None and self.unremarkable and self.submits <= 1:
             site.succeeded_by_side[self.side](seconds)
-        else:
-            site.count(result, reason, self.side, seconds)
+            return
+        result, reason = self._said or self._judge(error)
+        site.count(result, reason, self.side, seconds)
         if self.decision_missing and result != Disposition.BLOCKED.value:
             site.count_missing_decision()
         if self.submits > 1:
@@ -88,7 +101,7 @@ class OrderSubmission(Scope):
 
     def _judge(self, error: BaseException | None) -> tuple[str, str]:
         if error is not None:
-            return self._result_of("guard" if error is self.tripped else reason_of(error))
+            return self._result_of("guard" if self._is_of_the_guard(error) else reason_of(error))
         verdict = judged(self.site, self.site.classify, self.value)
         if verdict is None:
             return _SUCCESS
@@ -97,18 +110,38 @@ class OrderSubmission(Scope):
             return result, _failing(normal_reason(verdict.reason))
         return self._result_of(_failing(normal_reason(verdict)))
 
+    def _is_of_the_guard(self, error: BaseException) -> bool:
+        """Tell whether this is what a guard raised, or was raised from it."""
+        link: BaseException | None = error
+        for _ in range(_CAUSES):
+            if link is None:
+                return False
+            if link is self.tripped:
+                return True
+            link = link.__cause__
+        return False
+
     def _result_of(self, reason: str) -> tuple[str, str]:
         disposition = disposition_of(reason)
         # Once the broker was asked, a refusal of ours is a submission that failed.
-        if disposition is Disposition.BLOCKED and self.submits:
+        if disposition is Disposition.BLOCKED and (self.submits or self.asked_within):
             disposition = Disposition.FAILED
         return disposition.value, reason
+
+
+def orders_around() -> Iterator[OrderSubmission]:
+    """Yield the orders that this code runs in, the innermost first."""
+    scope = open_scopes()
+    while scope is not None:
+        if isinstance(scope, OrderSubmission) and not scope.closed:
+            yield scope
+        scope = scope.outer
 
 
 class OrderSite(Site):
     """A place that submits orders."""
 
-    __slots__ = ("_decision_id", "_key", "_side", "classify", "succeeded_by_side")
+    __slots__ = ("_decision_id", "_key", "_side", "classify", "judges_values", "succeeded_by_side")
 
     judges_runs = True
 
@@ -119,6 +152,7 @@ class OrderSite(Site):
         self._side = side
         self._decision_id = decision_id
         self.classify = classify
+        self.judges_values = classify is not None
         self._key = key
         self.succeeded_by_side: dict[str, Observe] = {}
 
@@ -135,19 +169,20 @@ class OrderSite(Site):
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> OrderSubmission:
         """Begin an order with these arguments; they are read now, since the call may change them."""
-        side, missing = "unknown", False
-        if self.recorder is not None:
-            try:
-                given = self._side(args, kwargs)
-                side = given if given.__class__ is str and given in _SIDES else _SIDE.spell(given)
-                if self._decision_id is not None:
-                    missing = _is_empty(self._decision_id(args, kwargs))
-            except Exception as fault:
-                self.recorder.faults.note("instrument", "an order's side or decision id could not be read", fault)
-        return OrderSubmission(self, side, decision_missing=missing)
+        if self.recorder is None:
+            return OrderSubmission(self, "unknown")
+        try:
+            given = self._side(args, kwargs)
+            order = OrderSubmission(self, given if given.__class__ is str and given in _SIDES else _SIDE.spell(given))
+            if self._decision_id is not None and _is_empty(self._decision_id(args, kwargs)):
+                order.miss_decision()
+        except Exception as fault:
+            self.recorder.faults.note("instrument", "an order's side or decision id could not be read", fault)
+            order = OrderSubmission(self, "unknown")
+        return order
 
     def count(self, result: str, reason: str, side: str, seconds: float) -> None:
-        """Count an order that did not succeed."""
+        """Count an order that ended so."""
         if self.recorder is None:
             return
         if result == Disposition.BLOCKED.value:
@@ -198,7 +233,9 @@ def order_submission(
     """
     check_classifier(classify)
     if side_of is not None and (side is not None or not callable(side_of)):
-        raise UsageError("side_of must be callable and stands instead of side")
+        raise UsageError(f"side_of must be callable and stands instead of side, not {side_of!r} with side={side!r}")
+    if inspect.isroutine(side):
+        raise UsageError(f"order_submission needs parentheses: @order_submission() above {_name(side)}")
 
     def make_site(function: Callable[..., Any] | None) -> OrderSite:
         if function is None:

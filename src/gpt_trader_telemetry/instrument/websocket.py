@@ -52,7 +52,8 @@ class WebSocket:
 
     def reset(self) -> None:
         """Forget everything seen, as in a forked child."""
-        self._counting = threading.Lock()
+        # Reentrant: a signal handler of the bot may come in between.
+        self._counting = threading.RLock()
         self._connected: bool | None = None
         self._reconnects = self._gaps = 0
         self._connected_at: float | None = None

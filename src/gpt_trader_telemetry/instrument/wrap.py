@@ -177,10 +177,11 @@ def _timed_coroutine(function: AnyCallable, site: Site) -> AnyCallable:
 
 def _scoped_function(function: AnyCallable, site: Site) -> AnyCallable:
     plain: type = NoneType
+    keeps = site.judges_values
 
     def scoped(*args: Any, **kwargs: Any) -> Any:
         nonlocal plain
-        scope = site.open(args, kwargs).__enter__()
+        scope = site.begin(args, kwargs)
         try:
             value = function(*args, **kwargs)
         except BaseException as error:
@@ -191,7 +192,8 @@ def _scoped_function(function: AnyCallable, site: Site) -> AnyCallable:
                 scope.leave()
                 return when_awaited(value, scope)
             plain = type(value)
-        scope.value = value
+        if keeps:
+            scope.value = value
         scope.finish(None)
         return value
 
