@@ -1,20 +1,27 @@
 """What recording adds to one call of a function that does nothing, on the calling thread.
 
-Ours is decorated. By hand, the same measurements stand in the function's own body between two clock reads, which
-spares the peers the call of a wrapper. All values that were recorded are read back at the end.
+Ours is decorated, the peers' are measured by hand. All that was recorded is read back at the end.
 """
 
-import functools
-from collections.abc import Callable, Iterator
-from time import perf_counter
+from collections.abc import Callable
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
-
+from benchmarks.hands import (
+    OPERATION,
+    PASSED,
+    SUCCESS,
+    TIMEOUT,
+    ClientHands,
+    SdkHands,
+    bare,
+    floor,
+    items,
+    raising,
+)
 from benchmarks.harness import Loop, Row, compared, less, loop_of, must_equal, rounds_of, sample
 from benchmarks.peers import CALLS, CHECKS, ORDER_TIMES, ORDERS, Sdk
+from benchmarks.series import pipeline_of, stop_folding
 from gpt_trader_telemetry import Settings, Telemetry
-from gpt_trader_telemetry.catalog import LATENCY_BUCKETS
 
 CALL = 'call("BTC-USD", "buy", 1)'
 BOTH_SIDES = 'call("BTC-USD", "buy", 1); call("BTC-USD", "sell", 1)'
@@ -32,50 +39,20 @@ EXHAUSTED = """
 for _ in call():
     pass
 """
-OPERATION = "cancel"
-SUCCESS = {"operation": OPERATION, "outcome": "success", "reason": "none"}
-TIMEOUT = {"operation": OPERATION, "outcome": "failure", "reason": "timeout"}
-PASSED = {"guard": "daily_loss", "result": "success"}
-
-
-def bare(symbol: str, side: str, quantity: int) -> str:
-    """Do nothing."""
-    return "accepted"
-
-
-def raising(symbol: str, side: str, quantity: int) -> str:
-    """Raise what brokers raise."""
-    raise TimeoutError
-
-
-def items() -> Iterator[int]:
-    """Yield ten items."""
-    yield from range(10)
-
-
-def floor(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a function with two clock reads that nothing is made of: what no decorator can be cheaper than."""
-
-    @functools.wraps(function)
-    def timed(*args: Any, **kwargs: Any) -> Any:
-        start = perf_counter()
-        value = function(*args, **kwargs)
-        perf_counter() - start
-        return value
-
-    return timed
 
 
 def run(*, quick: bool) -> list[Row]:
     """Measure every form of a call beside its peers."""
     rounds, most = (4, 500) if quick else (41, 20_000)
     with Telemetry(Settings()) as telemetry, Telemetry(Settings(), meter_provider=(plain := Sdk()).provider) as other:
-        # Folding is timed by itself, after each loop, and not whenever the background thread comes round.
-        telemetry._pipeline._ticker.stop()
+        # Folding is timed by itself, after each loop.
+        stop_folding(telemetry)
         loops = _bare_loops(most) | _our_loops(telemetry, most)
         loops |= _loops({"both, plain": _both(other), "floor": floor(bare)}, CALL, most)
-        sdk, client = _SdkHands(), _ClientHands()
-        loops |= _loops({"both, sdk": sdk.both, "both, labels()": client.both, "both, bound": client.both_bound}, CALL, most)
+        sdk, client = SdkHands(), ClientHands()
+        loops |= _loops(
+            {"both, sdk": sdk.both, "both, labels()": client.both, "both, bound": client.both_bound}, CALL, most
+        )
         loops |= _loops({"order, sdk": sdk.order, "order, labels()": client.order}, BOTH_SIDES, most)
         loops |= _loops({"raising, sdk": sdk.failing}, RAISING, most)
         loops |= _loops({"entered, labels()": client.entered}, ENTERED, most)
@@ -101,13 +78,13 @@ def _bare_loops(most: int) -> dict[str, Loop]:
 
 
 def _our_loops(telemetry: Telemetry, most: int) -> dict[str, Loop]:
-    fold = telemetry._pipeline.recorder.fold
+    fold = pipeline_of(telemetry).recorder.fold
     unconfigured = Telemetry(Settings())
     idle = unconfigured.broker_call(OPERATION)(bare)
     unconfigured.shutdown()
     order = telemetry.order_submission(side="side")(bare)
     # Names of their own, so that what each form recorded can be told at the end.
-    forms = {
+    forms: dict[str, tuple[str, Callable[..., Any]]] = {
         "both": (CALL, _both(telemetry)),
         "call": (CALL, telemetry.broker_call("preview")(bare)),
         "submit": (CALL, telemetry.broker_call("submit")(bare)),
@@ -124,98 +101,6 @@ def _loops(functions: dict[str, Callable[..., Any]], statement: str, most: int) 
     return {name: loop_of(statement, function, calls=most) for name, function in functions.items()}
 
 
-class _SdkHands:
-    """Measurements written by hand on the OpenTelemetry SDK."""
-
-    def __init__(self) -> None:
-        self.sdk = Sdk()
-        checks, calls = self.sdk.counter(CHECKS), self.sdk.histogram(CALLS)
-        orders, order_times = self.sdk.counter(ORDERS), self.sdk.histogram(ORDER_TIMES)
-
-        def both(symbol: str, side: str, quantity: int) -> str:
-            start = perf_counter()
-            answer = "accepted"
-            calls.record(perf_counter() - start, {"operation": OPERATION, "outcome": "success", "reason": "none"})
-            checks.add(1, {"guard": "daily_loss", "result": "success"})
-            return answer
-
-        def order(symbol: str, side: str, quantity: int) -> str:
-            start = perf_counter()
-            result, reason = "success", "none"
-            try:
-                answer = "accepted"
-            except TimeoutError:
-                result, reason = "failed", "timeout"
-                raise
-            finally:
-                seconds = perf_counter() - start
-                orders.add(1, {"result": result, "reason": reason, "side": side})
-                order_times.record(seconds, {"result": result, "side": side})
-            return answer
-
-        def failing(symbol: str, side: str, quantity: int) -> str:
-            start = perf_counter()
-            try:
-                raise TimeoutError
-            except TimeoutError:
-                calls.record(
-                    perf_counter() - start, {"operation": OPERATION, "outcome": "failure", "reason": "timeout"}
-                )
-                raise
-
-        def exhausting() -> Iterator[int]:
-            start = perf_counter()
-            yield from range(10)
-            calls.record(perf_counter() - start, {"operation": "exhausted", "outcome": "success", "reason": "none"})
-
-        self.both, self.order, self.failing, self.exhausting = both, order, failing, exhausting
-
-
-class _ClientHands:
-    """Measurements written by hand with prometheus_client."""
-
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        checks = Counter(CHECKS, "Guards.", list(PASSED), registry=self.registry)
-        calls = Histogram(CALLS, "Calls.", list(SUCCESS), buckets=LATENCY_BUCKETS, registry=self.registry)
-        orders = Counter(ORDERS, "Orders.", ["result", "reason", "side"], registry=self.registry)
-        order_times = Histogram(
-            ORDER_TIMES, "Orders.", ["result", "side"], buckets=LATENCY_BUCKETS, registry=self.registry
-        )
-        check, call_time = checks.labels(*PASSED.values()), calls.labels("bound", "success", "none")
-
-        def both(symbol: str, side: str, quantity: int) -> str:
-            start = perf_counter()
-            answer = "accepted"
-            calls.labels(OPERATION, "success", "none").observe(perf_counter() - start)
-            checks.labels("daily_loss", "success").inc()
-            return answer
-
-        def both_bound(symbol: str, side: str, quantity: int) -> str:
-            start = perf_counter()
-            answer = "accepted"
-            call_time.observe(perf_counter() - start)
-            check.inc()
-            return answer
-
-        def order(symbol: str, side: str, quantity: int) -> str:
-            start = perf_counter()
-            result, reason = "success", "none"
-            try:
-                answer = "accepted"
-            except TimeoutError:
-                result, reason = "failed", "timeout"
-                raise
-            finally:
-                seconds = perf_counter() - start
-                orders.labels(result, reason, side).inc()
-                order_times.labels(result, side).observe(seconds)
-            return answer
-
-        self.both, self.both_bound, self.order = both, both_bound, order
-        self.entered = lambda: calls.labels("entered", "success", "none").time()
-
-
 def _check_ours(telemetry: Telemetry, loops: dict[str, Loop]) -> None:
     text = telemetry.metrics_text()
     recorded_for = {
@@ -230,13 +115,18 @@ def _check_ours(telemetry: Telemetry, loops: dict[str, Loop]) -> None:
             )
         ],
     }
-    for form, operation in (("call", "preview"), ("submit", "submit"), ("entered", "entered"), ("exhausted", "exhausted")):
+    for form, operation in (
+        ("call", "preview"),
+        ("submit", "submit"),
+        ("entered", "entered"),
+        ("exhausted", "exhausted"),
+    ):
         recorded_for[form] = [sample(text, f"{CALLS}_count", SUCCESS | {"operation": operation})]
     for form, found in recorded_for.items():
         must_equal(f"ours, {form}", found, [loops[form].calls] * len(found))
 
 
-def _check_peers(sdk: _SdkHands, client: _ClientHands, plain: Sdk, loops: dict[str, Loop]) -> None:
+def _check_peers(sdk: SdkHands, client: ClientHands, plain: Sdk, loops: dict[str, Loop]) -> None:
     for name, registry, checks, calls in (
         ("sdk", sdk.sdk.registry, loops["both, sdk"].calls, loops["both, sdk"].calls),
         ("plain", plain.registry, loops["both, plain"].calls, loops["both, plain"].calls),
@@ -267,6 +157,7 @@ def _rows(taken: dict[str, list[float]], loops: dict[str, Loop]) -> list[Row]:
     )
     folded = {name: less(loops[name].settled(taken[name]), taken["bare"]) for name in ("both", "call")}
 
+    folding = "our fold in the background counted too"
     one = "@guard and @broker_call on one function, added to a call"
     alone = "@broker_call alone, added to a call"
     orders = "@order_submission, side and outcome found at run time"
@@ -279,11 +170,11 @@ def _rows(taken: dict[str, list[float]], loops: dict[str, Loop]) -> list[Row]:
             "both-bound", one, "by hand with prometheus_client, children bound",
             both, less(taken["both, bound"], taken["bare"]), goal=0.75,
         ),
-        compared("both-folded-sdk", one, "the SDK, our fold in the background counted too", folded["both"], sdk),
+        compared("both-folded-sdk", one, f"the SDK, {folding}", folded["both"], sdk),
         compared("both-plain-sdk", one, "the SDK, ours recording on it (the plain way)",
                  less(taken["both, plain"], taken["bare"]), sdk),
         compared("call-floor", alone, nothing, call, at_floor, goal=1.8),
-        compared("call-folded-floor", alone, "the floor, our fold in the background counted too", folded["call"], at_floor),
+        compared("call-folded-floor", alone, f"the floor, {folding}", folded["call"], at_floor),
         compared("submit-floor", alone, 'the floor, the operation being "submit"', submit, at_floor),
         compared("idle-floor", alone, "the floor, no Telemetry being there", idle, at_floor),
         compared("order-sdk", orders, by_sdk, order, order_sdk, goal=1 / 15),

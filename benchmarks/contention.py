@@ -10,9 +10,9 @@ import threading
 from collections.abc import Callable
 from time import perf_counter, sleep, thread_time
 
-from benchmarks.calls import bare
+from benchmarks.hands import bare
 from benchmarks.harness import BenchmarkError, Row, compared
-from benchmarks.series import changes, label_values, our_observers
+from benchmarks.series import changes, label_values, our_observers, pipeline_of
 from gpt_trader_telemetry import Settings, Telemetry
 
 ACCEPT = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
@@ -25,7 +25,7 @@ class Neighbour:
     def __init__(self, telemetry: Telemetry, series: int) -> None:
         self._observers = our_observers(telemetry, label_values(series))
         self._values = changes()
-        self._render = telemetry._pipeline.prometheus.render
+        self._render = pipeline_of(telemetry).prometheus.render
         self._scrape_seconds = 0.0
 
     def scrape(self) -> None:
@@ -70,7 +70,7 @@ def window(call: Callable[..., object], neighbour: Callable[[], None], seconds: 
     while before < end:
         call("BTC-USD", "buy", 1)
         now = perf_counter()
-        if now - before > worst:
+        if now - before > worst:  # noqa: PLR1730 - costs less than a call of max()
             worst = now - before
         before = now
         calls += 1
@@ -96,7 +96,7 @@ def run(*, quick: bool) -> list[Row]:
                 if number:
                     rates[name].append(rate)
                     worsts[name].append(worst)
-    what = f"a decorated no-op while another thread scrapes {series:,} series a second"
+    what = f"A decorated no-op while another thread scrapes {series:,} series a second"
     return [
         compared(
             "contention-rate", what, "calls a second, beside pure Python as long",

@@ -1,4 +1,5 @@
 """What recording adds to one ``await`` of a coroutine function that does nothing, inside one running loop."""
+# ruff: noqa: ARG001 - the function takes what a broker's takes
 
 import asyncio
 import functools
@@ -8,6 +9,7 @@ from typing import Any
 
 from benchmarks.harness import Loop, Row, compared, less, must_equal, rounds_of, sample
 from benchmarks.peers import CALLS, CHECKS, ORDER_TIMES
+from benchmarks.series import pipeline_of, stop_folding
 from gpt_trader_telemetry import Settings, Telemetry
 
 
@@ -40,8 +42,8 @@ def run(*, quick: bool) -> list[Row]:
     """Measure the decorators on coroutine functions beside wrappers that record nothing."""
     rounds, most = (4, 500) if quick else (41, 20_000)
     with Telemetry(Settings()) as telemetry, asyncio.Runner() as runner:
-        telemetry._pipeline._ticker.stop()
-        fold = telemetry._pipeline.recorder.fold
+        stop_folding(telemetry)
+        fold = pipeline_of(telemetry).recorder.fold
         call = telemetry.broker_call("cancel")
         functions = {
             "bare": bare,
@@ -66,9 +68,29 @@ def run(*, quick: bool) -> list[Row]:
     orders = sample(text, f"{ORDER_TIMES}_count", {"result": "success", "side": "buy"})
     must_equal("order", orders, loops["order"].calls)
     added = {name: less(values, taken["bare"]) for name, values in taken.items()}
-    one = "decorators on an async def, added to an await"
+    one = "Decorators on an async def, added to an await"
     return [
-        compared("async-call-floor", one, "@broker_call: an async def with two clock reads", added["call"], added["floor"], goal=1.7),
-        compared("async-both-floors", one, "@guard and @broker_call: two such, one in the other", added["both"], added["two floors"], goal=1.7),
-        compared("async-order-floor", one, "@order_submission: an async def with two clock reads", added["order"], added["floor"]),
+        compared(
+            "async-call-floor",
+            one,
+            "@broker_call: an async def with two clock reads",
+            added["call"],
+            added["floor"],
+            goal=1.7,
+        ),
+        compared(
+            "async-both-floors",
+            one,
+            "@guard and @broker_call: two such, one in the other",
+            added["both"],
+            added["two floors"],
+            goal=1.7,
+        ),
+        compared(
+            "async-order-floor",
+            one,
+            "@order_submission: an async def with two clock reads",
+            added["order"],
+            added["floor"],
+        ),
     ]

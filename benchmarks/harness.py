@@ -137,7 +137,9 @@ class Loop:
         return self._time_calls(number)
 
 
-def loop_of(statement: str, function: Callable[..., Any], *, settle: Callable[[], object] | None = None, calls: int) -> Loop:
+def loop_of(
+    statement: str, function: Callable[..., Any], *, settle: Callable[[], object] | None = None, calls: int
+) -> Loop:
     """Return a loop over a statement in which ``call`` is the function; the garbage collector stays on."""
     timer = timeit.Timer(statement, "import gc; gc.enable()", timer=thread_time, globals={"call": function})
     return Loop(timer.timeit, settle=settle, calls=calls)

@@ -12,9 +12,11 @@ from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.exposition import generate_latest as generate_text
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
-from benchmarks.harness import BenchmarkError, Row, compared, rounds_of
+from benchmarks.harness import BenchmarkError, Row, compared
 from benchmarks.series import BOUNDS, FIRST_VALUES, LABELS, NAME, changes, label_values, our_observers
 from gpt_trader_telemetry import Settings, Telemetry
+
+_openmetrics: Callable[[CollectorRegistry], bytes] = generate_openmetrics
 
 Kept = tuple[object, list[Callable[[float], object]]]
 """What holds the series, and what records into each."""
@@ -28,7 +30,7 @@ def _ours(labels: list[tuple[str, str]]) -> Kept:
 def _client(labels: list[tuple[str, str]]) -> Kept:
     registry = CollectorRegistry()
     histogram = Histogram(NAME, "Seconds.", LABELS, buckets=BOUNDS, registry=registry)
-    observers = [histogram.labels(*values).observe for values in labels]
+    observers: list[Callable[[float], object]] = [histogram.labels(*values).observe for values in labels]
     for observe in observers:
         observe(FIRST_VALUES[0])
     return registry, observers
@@ -39,7 +41,7 @@ def _scrape(kept: object) -> tuple[int, int]:
         text, openmetrics = kept.metrics_text("text/plain"), kept.metrics_text("application/openmetrics-text")
         return text.count("_count{"), openmetrics.count("_count{")
     assert isinstance(kept, CollectorRegistry)
-    return generate_text(kept).count(b"_count{"), generate_openmetrics(kept).count(b"_count{")
+    return generate_text(kept).count(b"_count{"), _openmetrics(kept).count(b"_count{")
 
 
 def _weigh(make: Callable[[list[tuple[str, str]]], Kept], series: int) -> float:
@@ -74,12 +76,8 @@ def _close(kept: object) -> None:
 
 
 def run(*, quick: bool) -> list[Row]:
-    """Weigh both sides in turns."""
-    rounds, series = (1, 200) if quick else (3, 5000)
-    taken = rounds_of({"ours": lambda: _weigh(_ours, series), "client": lambda: _weigh(_client, series)}, rounds)
-    return [
-        compared(
-            "memory", f"memory of a bound histogram series, 12 buckets, of {series:,}", "prometheus_client's",
-            taken["ours"], taken["client"], unit="B", goal=1.0,
-        )
-    ]  # fmt: skip
+    """Weigh both sides once: the same every time."""
+    series = 200 if quick else 5000
+    what = f"Memory of a bound histogram series, 12 buckets, one of {series:,}"
+    ours, client = _weigh(_ours, series), _weigh(_client, series)
+    return [compared("memory", what, "prometheus_client's", [ours], [client], unit="B", goal=1.0)]

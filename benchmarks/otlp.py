@@ -16,7 +16,7 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from benchmarks.harness import BenchmarkError, Row, compared, rounds_of
 from benchmarks.peers import MANY
 from benchmarks.receiver import Receiver, receiver
-from benchmarks.series import BOUNDS, LABELS, NAME, changes, label_values, our_observers
+from benchmarks.series import BOUNDS, LABELS, NAME, changes, label_values, our_observers, pipeline_of, stop_folding
 from gpt_trader_telemetry import Settings, Telemetry
 
 COUNTER = "gpt_trader_benchmark_total"
@@ -29,7 +29,9 @@ _INTERVAL = 3600.0
 class Sender:
     """Series that take values, and what exports them."""
 
-    def __init__(self, wire: Receiver, observers: list[Callable[[float], object]], export: Callable[[], object]) -> None:
+    def __init__(
+        self, wire: Receiver, observers: list[Callable[[float], object]], export: Callable[[], object]
+    ) -> None:
         self._wire = wire
         self._observers = observers
         self._values = changes()
@@ -42,6 +44,7 @@ class Sender:
         for observe, value in zip(self._observers, self._values, strict=False):
             observe(value)
         gc.collect()
+        self._wire.taken()  # what the shutdown of another sender sent
         begun = process_time()
         delivered = self._export()
         seconds = process_time() - begun
@@ -54,13 +57,13 @@ class Sender:
 
 
 def _ours(telemetry: Telemetry, wire: Receiver, series: int, *, counters: bool) -> Sender:
-    telemetry._pipeline._ticker.stop()
+    stop_folding(telemetry)
     labels = label_values(series)
     if not counters:
         return Sender(wire, our_observers(telemetry, labels), lambda: telemetry.flush(60))
     for values in labels:
         telemetry.record_counter(COUNTER, 1, dict(zip(LABELS, values, strict=True)))
-    recorder = telemetry._pipeline.recorder
+    recorder = pipeline_of(telemetry).recorder
     metric = recorder.metrics[COUNTER]
     adders = [recorder.adder(metric, metric.label_set(dict(zip(LABELS, values, strict=True)))) for values in labels]
     return Sender(wire, adders, lambda: telemetry.flush(60))
@@ -87,7 +90,7 @@ def run(*, quick: bool) -> list[Row]:
     with receiver() as wire:
         histograms, largest = _exports(wire, rounds, series, counters=False)
         counters, _ = _exports(wire, rounds, series, counters=True)
-    what, stock = f"one OTLP export of {series:,} series, in processor time", "the stock SDK and exporter"
+    what, stock = f"One OTLP export of {series:,} series, in processor time", "the stock SDK and exporter"
     return [
         compared("otlp-histograms", what, f"{stock}, histograms", histograms["ours"], histograms["stock"], goal=1.0),
         compared("otlp-counters", what, f"{stock}, counters", counters["ours"], counters["stock"], goal=1.0),

@@ -7,6 +7,7 @@ from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.metrics import Counter, Histogram, Meter
 from opentelemetry.sdk import metrics as sdk_metrics
 from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import CardinalityLimits
 from prometheus_client import CollectorRegistry, disable_created_metrics
 
 from gpt_trader_telemetry.catalog import LATENCY_BUCKETS
@@ -16,13 +17,13 @@ CALLS: Final = "gpt_trader_broker_call_latency_seconds"
 ORDERS: Final = "gpt_trader_order_submission_total"
 ORDER_TIMES: Final = "gpt_trader_order_submission_latency_seconds"
 
-MANY: Final = {sdk_metrics.Counter: 100_000, sdk_metrics.Histogram: 100_000}
+MANY: Final[CardinalityLimits] = {sdk_metrics.Counter: 100_000, sdk_metrics.Histogram: 100_000}
 """Cardinality limits of the SDK's readers, whose own is 2,000 series for each instrument."""
 
 
 def without_created_samples() -> None:
     """Keep prometheus_client from rendering a ``_created`` sample a series, which neither other side renders."""
-    disable_created_metrics()
+    disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 @dataclass(slots=True)
@@ -46,6 +47,4 @@ class Sdk:
 
     def histogram(self, name: str) -> Histogram:
         """Make a histogram with the latency buckets."""
-        return self.meter.create_histogram(
-            name, unit="s", explicit_bucket_boundaries_advisory=list(LATENCY_BUCKETS)
-        )
+        return self.meter.create_histogram(name, unit="s", explicit_bucket_boundaries_advisory=list(LATENCY_BUCKETS))

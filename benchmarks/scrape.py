@@ -4,6 +4,7 @@ Before every timed scrape each series takes a value, so that no side can answer 
 of what is timed. At the end all sides must have answered with the same samples.
 """
 
+import functools
 import gc
 from collections.abc import Callable, Iterable, Iterator
 from time import thread_time
@@ -17,13 +18,23 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from benchmarks.harness import BenchmarkError, Row, compared, rounds_of
 from benchmarks.peers import Sdk, without_created_samples
-from benchmarks.series import BOUNDS, FIRST_VALUES, LABELS, NAME, changes, label_values, our_observers
+from benchmarks.series import (
+    BOUNDS,
+    FIRST_VALUES,
+    LABELS,
+    NAME,
+    changes,
+    label_values,
+    our_observers,
+    pipeline_of,
+    stop_folding,
+)
 from gpt_trader_telemetry import Settings, Telemetry
 
 Render = Callable[[], bytes]
 
 TEXT, OPENMETRICS = "text", "OpenMetrics"
-_GENERATE = {TEXT: generate_text, OPENMETRICS: generate_openmetrics}
+_GENERATE: dict[str, Callable[[CollectorRegistry], bytes]] = {TEXT: generate_text, OPENMETRICS: generate_openmetrics}
 _PARSE: dict[str, Callable[[str], Iterable[Any]]] = {TEXT: parse_text, OPENMETRICS: parse_openmetrics}
 _ACCEPT = {TEXT: "text/plain;version=0.0.4", OPENMETRICS: "application/openmetrics-text;version=1.0.0"}
 
@@ -63,9 +74,13 @@ class Side:
 
 def ours(telemetry: Telemetry, series: int) -> Side:
     """Return our side of it."""
-    telemetry._pipeline._ticker.stop()
-    render = telemetry._pipeline.prometheus.render
-    renders: dict[str, Render] = {style: lambda accept=accept: render(accept)[1] for style, accept in _ACCEPT.items()}
+    stop_folding(telemetry)
+    render = pipeline_of(telemetry).prometheus.render
+
+    def answering(accept: str) -> Render:
+        return lambda: render(accept)[1]
+
+    renders = {style: answering(accept) for style, accept in _ACCEPT.items()}
     return Side(our_observers(telemetry, label_values(series)), renders)
 
 
@@ -91,9 +106,7 @@ def client(series: int) -> Side:
 def _with_first_value(observers: list[Callable[[float], object]], registry: CollectorRegistry) -> Side:
     for observe in observers:
         observe(FIRST_VALUES[0])
-    renders: dict[str, Render] = {
-        style: lambda generate=generate: generate(registry) for style, generate in _GENERATE.items()
-    }
+    renders: dict[str, Render] = {style: functools.partial(generate, registry) for style, generate in _GENERATE.items()}
     return Side(observers, renders)
 
 
@@ -112,7 +125,10 @@ def _beside_peers(rounds: int, series: int) -> list[Row]:
         )
         for style in _GENERATE:
             found = {name: side.samples(style) for name, side in sides.items()}
-            if not len(found["ours"]) == series * (len(BOUNDS) + 3) or not found["ours"] == found["stock"] == found["client"]:
+            if (
+                not len(found["ours"]) == series * (len(BOUNDS) + 3)
+                or not found["ours"] == found["stock"] == found["client"]
+            ):
                 raise BenchmarkError(f"the scrapes in {style} differ")
     rows = []
     for key, against, goal in (
@@ -121,7 +137,7 @@ def _beside_peers(rounds: int, series: int) -> list[Row]:
     ):
         rows += [
             compared(
-                f"scrape-{key}-{style.lower()}", f"one scrape of {series:,} histogram series, 12 buckets each",
+                f"scrape-{key}-{style.lower()}", f"One scrape of {series:,} histogram series, 12 buckets each",
                 f"{against}, {style}", taken[f"ours, {style}"], taken[f"{key}, {style}"], goal=goal,
             )
             for style in _GENERATE
@@ -130,11 +146,14 @@ def _beside_peers(rounds: int, series: int) -> list[Row]:
 
 
 def _growth(rounds: int, few: int, many: int) -> list[Row]:
-    with Telemetry(Settings(cardinality_limit=100_000)) as small, Telemetry(Settings(cardinality_limit=100_000)) as large:
+    with (
+        Telemetry(Settings(cardinality_limit=100_000)) as small,
+        Telemetry(Settings(cardinality_limit=100_000)) as large,
+    ):
         taken = rounds_of(
             {"few": ours(small, few).timed(OPENMETRICS), "many": ours(large, many).timed(OPENMETRICS)}, rounds
         )
     a_series = [seconds / many for seconds in taken["many"]]
-    what = f"our scrape of {many:,} series, for each of them"
+    what = f"Our scrape of {many:,} series, for each of them"
     against = f"our scrape of {few:,}, for each of them"
     return [compared("scrape-growth", what, against, a_series, [seconds / few for seconds in taken["few"]], goal=1.0)]

@@ -7,14 +7,26 @@ from typing import Final
 
 from gpt_trader_telemetry import Telemetry
 from gpt_trader_telemetry.catalog import LATENCY_BUCKETS
+from gpt_trader_telemetry.pipeline.own import OwnPipeline
 
 NAME: Final = "gpt_trader_benchmark_seconds"
 LABELS: Final = ("venue", "symbol")
 BOUNDS: Final = LATENCY_BUCKETS
 """Twelve of them."""
 
-FIRST_VALUES: Final = tuple(bound * 0.9 for bound in BOUNDS) + (BOUNDS[-1] * 2,)
+FIRST_VALUES: Final = (*(bound * 0.9 for bound in BOUNDS), BOUNDS[-1] * 2)
 """One in each bucket, so that no series has an empty one."""
+
+
+def pipeline_of(telemetry: Telemetry) -> OwnPipeline:
+    """Return what records, renders and exports, to time each by itself."""
+    assert isinstance(telemetry._pipeline, OwnPipeline)
+    return telemetry._pipeline
+
+
+def stop_folding(telemetry: Telemetry) -> None:
+    """Leave folding to what is timed, where the background thread would do it whenever it comes round."""
+    pipeline_of(telemetry)._ticker.stop()
 
 
 def label_values(count: int) -> list[tuple[str, str]]:
@@ -26,11 +38,9 @@ def our_observers(telemetry: Telemetry, labels: Sequence[tuple[str, str]]) -> li
     """Make the series through the public function, and return what records into each when bound."""
     for venue, symbol in labels:
         telemetry.record_histogram(NAME, FIRST_VALUES[0], {"venue": venue, "symbol": symbol}, buckets=BOUNDS)
-    recorder = telemetry._pipeline.recorder
+    recorder = pipeline_of(telemetry).recorder
     metric = recorder.metrics[NAME]
-    return [
-        recorder.events((metric, metric.label_set({"venue": venue, "symbol": symbol}))) for venue, symbol in labels
-    ]
+    return [recorder.events((metric, metric.label_set({"venue": venue, "symbol": symbol}))) for venue, symbol in labels]
 
 
 def changes(seed: int = 1) -> Iterator[float]:

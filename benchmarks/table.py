@@ -45,8 +45,11 @@ def goal_text(row: Row) -> str:
     return f"{'≥' if row.at_least else '≤'} {ratio_text(row.goal)}"
 
 
-def table(rows: Sequence[Row]) -> str:
-    """Return the rows as an aligned table, the comparisons of one thing under its name."""
+def table(rows: Sequence[Row], *, judged: bool = True) -> str:
+    """Return the rows as an aligned table, the comparisons of one thing under its name.
+
+    Whether goals are met is told only where ``judged``.
+    """
     lines = [_line(_HEADINGS), "-" * len(_line(_HEADINGS))]
     what = ""
     for row in rows:
@@ -54,7 +57,7 @@ def table(rows: Sequence[Row]) -> str:
             what = row.what
             lines.append(what)
         spread = f"{ratio_text(row.low)} .. {ratio_text(row.high)}"
-        met = {None: "", True: "yes", False: "NO"}[row.met]
+        met = {None: "", True: "yes", False: "NO"}[row.met if judged else None]
         values = (amount(row.ours, row.unit), amount(row.peer, row.unit), ratio_text(row.ratio))
         lines.append(_line((f"    {row.against}", *values, spread, goal_text(row), met)))
     return "\n".join(lines)

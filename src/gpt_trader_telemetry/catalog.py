@@ -9,6 +9,7 @@ and dashboards are derived from these rows.
 ('guard', 'category', 'recoverable')
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -145,7 +146,7 @@ def check_buckets(buckets: Iterable[float]) -> tuple[float, ...]:
     """Return bucket bounds as a tuple of finite, strictly rising floats, else raise UsageError."""
     bounds = tuple(float(bound) for bound in buckets)
     rising = all(low < high for low, high in pairwise(bounds))
-    finite = all(abs(bound) != float("inf") for bound in bounds)
+    finite = all(map(math.isfinite, bounds))
     if not bounds or not rising or not finite:
         raise UsageError(f"buckets must be finite and strictly rising, not {bounds}")
     return bounds
@@ -169,7 +170,7 @@ def own_metric(name: object, kind: Kind, buckets: Iterable[float] | None = None)
         )
     if kind is Kind.COUNTER:
         name = name if name.endswith(_COUNTER_SUFFIX) else name + _COUNTER_SUFFIX
-    elif name.endswith(_RESERVED_SUFFIXES):
+    if (name.removesuffix(_COUNTER_SUFFIX) if kind is Kind.COUNTER else name).endswith(_RESERVED_SUFFIXES):
         raise UsageError(f"a {kind} cannot be named {name!r}: that suffix means another kind of series")
     bounds = check_buckets(LATENCY_BUCKETS if buckets is None else buckets) if kind is Kind.HISTOGRAM else ()
     unit = "s" if kind is Kind.HISTOGRAM and name.endswith("_seconds") else ""

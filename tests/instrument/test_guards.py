@@ -5,7 +5,7 @@ import concurrent.futures
 import enum
 from decimal import Decimal
 
-import numpy
+import numpy as np
 import pytest
 from instrumented import CHECKS, TRIPS, Hostile, checks, faults, trips
 
@@ -52,7 +52,7 @@ class Evasive(Exception):
         ({"category": Category.OTHER}, "generic", "false"),
         ({"category": "margin", "recoverable": 1}, "generic", "false"),
         ({"category": None, "recoverable": None}, "generic", "false"),
-        ({"category": ["limit"], "recoverable": numpy.True_}, "generic", "true"),
+        ({"category": ["limit"], "recoverable": np.True_}, "generic", "true"),
         ({"category": Hostile(), "recoverable": Hostile()}, "generic", "false"),
         ({"category": "limit" * 10_000, "recoverable": Decimal(1)}, "generic", "false"),
         ({"category": lambda: "limit", "recoverable": lambda: True}, "generic", "false"),

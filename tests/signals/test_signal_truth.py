@@ -49,7 +49,7 @@ recorded = st.one_of(
 )
 waits = st.one_of(
     st.floats(0.0, 15.0),
-    st.sampled_from([0.25, 5.0, 60.0, 294.9, 295.0, 299.9, 300.0, 300.1, 3600.0, 1e7]),
+    st.sampled_from([0.25, 5.0, 60.0, 100.0, 200.0, 294.9, 295.0, 299.9, 300.0, 300.1, 3600.0, 1e7]),
     st.floats(-600.0, -0.1),
 )
 streams = st.lists(st.one_of(recorded, recorded, waits), min_size=1, max_size=60)
@@ -204,6 +204,18 @@ def test_too_few_samples_are_unknown_whatever_they_say() -> None:
     slow([11.0])
     report = signals.evaluate()
     assert report["order_error_rate"].status == report["broker_latency_p95_ms"].status == "CRIT"
+
+
+def test_nothing_is_no_rate_even_where_no_minimum_is_asked_for() -> None:
+    """No order is needed to judge, but none of none is no share."""
+    signals = Signals(Thresholds(minimum_orders=0, minimum_latencies=0), clock=Clock())
+    signals.tap(ORDER_RETRIES, ())([1.0])
+    report = signals.evaluate()
+    assert {report[name].status for name in ("order_error_rate", "order_retry_rate", "broker_latency_p95_ms")} == {
+        "UNKNOWN"
+    }
+    assert report["order_error_rate"].measure.unknown == "too_few_samples"
+    assert "Only 0 orders were sent in the last 300 s; 1 are needed" in signals.explain()["signals"][0]["explanation"]
 
 
 def test_orders_beyond_the_label_cap_are_not_taken_for_successes() -> None:

@@ -1,5 +1,6 @@
 """Windows: what they hold is what the last 60 slots brought, whatever the clock does."""
 
+import itertools
 import math
 import threading
 
@@ -11,9 +12,7 @@ from signal_model import Clock, Slots, nearest_rank
 
 from gpt_trader_telemetry.recording.window import (
     BOUNDS,
-    GROWTH,
     RELATIVE_ERROR,
-    Sketch,
     SlotClock,
     WindowCount,
     WindowSketch,
@@ -22,7 +21,7 @@ from gpt_trader_telemetry.recording.window import (
 steps = st.one_of(
     st.just(0.0),
     st.floats(0.0, 12.0),
-    st.sampled_from([4.999, 5.0, 295.0, 299.999, 300.0, 300.001, 305.0, 86_400.0, 1e9]),
+    st.sampled_from([4.999, 5.0, 100.0, 150.0, 200.0, 295.0, 299.999, 300.0, 300.001, 305.0, 86_400.0, 1e9]),
     st.floats(-1000.0, 0.0),
 )
 seconds = st.floats(1e-6, 1e6) | st.sampled_from([1e-6, 0.0002, 0.5, 1.0, 2.0, 3.0, 11.0])
@@ -36,6 +35,7 @@ def live(events, slot: int, slots: int = 60):
 
 @given(histories)
 @example([(0.0, [1]), (299.9, []), (0.1, [])])
+@example([(0.0, [1]), (150.0, [1]), (150.0, [])])
 @example([(0.0, [1]), (300.0, [2]), (-600.0, [3]), (299.0, [])])
 def test_a_count_is_the_sum_of_the_last_60_slots(history) -> None:
     """Through bursts, window edges, clock jumps and long idle: what came in the running slot and the 59 before it."""
@@ -51,6 +51,7 @@ def test_a_count_is_the_sum_of_the_last_60_slots(history) -> None:
 
 
 @given(sketched)
+@example([(0.0, [1.0]), (150.0, [2.0]), (150.0, [])])
 @example([(0.0, [1.0] * 19 + [9.0]), (300.0, [2.0]), (-400.0, [3.0]), (290.0, [])])
 def test_a_sketch_holds_exactly_the_values_of_the_last_60_slots(history) -> None:
     """How many, the least, the greatest; and each quantile within the stated error of the true one."""
@@ -66,9 +67,10 @@ def test_a_sketch_holds_exactly_the_values_of_the_last_60_slots(history) -> None
         if not held:
             assert sketch.quantile(0.95) is None
             continue
-        assert (sketch.least, sketch.greatest) == (min(held), max(held))
+        assert sketch.greatest == max(held)
         for quantile in (0.0, 0.5, 0.95, 0.99, 1.0):
-            assert sketch.quantile(quantile) == pytest.approx(nearest_rank(held, quantile), rel=RELATIVE_ERROR + 1e-12)
+            true = nearest_rank(held, quantile)
+            assert true <= sketch.quantile(quantile) <= true * (1 + RELATIVE_ERROR) * (1 + 1e-12)
 
 
 @given(
@@ -99,17 +101,15 @@ def test_the_p95_is_within_5_percent_of_the_true_one(shape, size, seed, spread, 
 
 
 def test_the_error_bound_is_what_the_buckets_make_it() -> None:
-    """At a bucket's two ends the answer is off by RELATIVE_ERROR, and nowhere by more; that is below 5 %."""
-    assert pytest.approx(0.02166, abs=1e-5) == RELATIVE_ERROR
-    for low, high in zip(BOUNDS[:-2], BOUNDS[1:-1], strict=True):
-        assert high / low == pytest.approx(GROWTH)
+    """Just above a bucket's lower bound the answer is RELATIVE_ERROR too high, and nowhere more; that is below 5 %."""
+    assert pytest.approx(0.0219, abs=1e-5) == RELATIVE_ERROR
+    for low, high in itertools.pairwise(BOUNDS[:-1]):
+        window = WindowSketch(SlotClock(clock=Clock()))
         just_above = math.nextafter(low, math.inf)
-        for true in (just_above, high):
-            window = WindowSketch(SlotClock(clock=Clock()))
-            window.take([true, just_above, high])
-            sketch = Sketch(window.read().counts, 0.0, math.inf)
-            assert sketch.quantile(0.95) == pytest.approx(true, rel=RELATIVE_ERROR + 1e-12)
-            assert sketch.quantile(0.95) != pytest.approx(true, rel=RELATIVE_ERROR * 0.99)
+        window.take([just_above] * 19 + [2 * high])
+        assert window.read().quantile(0.95) == high == pytest.approx(just_above * (1 + RELATIVE_ERROR))
+        window.take([high] * 300)
+        assert window.read().quantile(0.95) == high
 
 
 @pytest.mark.parametrize("value", [0.0, 1e-9, 0.0002, 1.0, 3.0, 11.0, 1e7])
@@ -177,8 +177,7 @@ def test_zeros_and_empty_batches_leave_no_trace() -> None:
     count, sketch = WindowCount(slots), WindowSketch(slots)
     count.take([0])
     sketch.take([])
-    assert count._ring is None
-    assert sketch._ring is None
+    assert count._ring is sketch._log is sketch._greatest is None
     assert (count.total(), sketch.read().count) == (0, 0)
 
 
@@ -191,8 +190,7 @@ def test_an_emptied_window_gives_its_memory_back() -> None:
     sketch.take([1.0, 2.0])
     clock.sleep(301.0)
     assert (count.total(), sketch.read().count) == (0, 0)
-    assert count._ring is None
-    assert sketch._ring is None
+    assert count._ring is sketch._log is sketch._greatest is None
     assert sketch._totals == {}
 
 

@@ -1,7 +1,6 @@
 """What a check returns, what is known of it at one moment, and how the one becomes the other."""
 
 import copy
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -38,7 +37,7 @@ def severity_of(value: object) -> Severity:
         UsageError: it names none.
     """
     try:
-        return Severity(str.__str__(value)) if isinstance(value, str) else Severity(value)
+        return Severity(str.__str__(value) if isinstance(value, str) else "")
     except ValueError:
         raise UsageError(f"a severity cannot be {scrub_text(repr(value), 100)}; it is warning or critical") from None
 
@@ -117,7 +116,8 @@ def _kind(value: object) -> str:
 
 def result_of_error(error: BaseException) -> HealthCheckResult:
     """Return the failure of a check that raised."""
-    return HealthCheckResult(ok=False, details={"error": scrub_text(error), "error_type": type(error).__name__})
+    name = type(error).__name__
+    return HealthCheckResult(ok=False, details={"error": scrub_text(error) or name, "error_type": name})
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,4 +162,4 @@ def iso_time(unix: float) -> str | None:
         moment = datetime.fromtimestamp(unix, UTC)
     except (OverflowError, OSError, ValueError):
         return None
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if math.isfinite(unix) else None
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

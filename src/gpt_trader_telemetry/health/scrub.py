@@ -9,7 +9,7 @@ from itertools import islice
 from numbers import Integral, Real
 from typing import Any, Final
 
-from gpt_trader_telemetry.health.secrets import REDACTED, names_a_secret, without_secrets
+from gpt_trader_telemetry.health.redaction import REDACTED, names_a_secret, without_secrets
 
 MAX_TEXT: Final = 500
 """Characters of one text."""

@@ -89,7 +89,8 @@ class BoundRecorder:
         self._tap = tap
         self._sample = sample
         self._structure = _Structure()
-        self._births = threading.Lock()
+        # Reentrant: a finalizer or signal handler may record while its thread is inside.
+        self._births = threading.RLock()
         self._folding = threading.Lock()
         self._start_counters()
 
@@ -166,7 +167,8 @@ class BoundRecorder:
 
     def reset_after_fork(self) -> None:
         """Start the child from zero. Lists are emptied in place: decorated functions hold their ``append``."""
-        self._births = threading.Lock()
+        # Reentrant: a finalizer or signal handler may record while its thread is inside.
+        self._births = threading.RLock()
         self._folding = threading.Lock()
         self.start_time_ns = time.time_ns()
         for feed in self._structure.feeds.values():

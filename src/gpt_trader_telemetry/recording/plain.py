@@ -59,7 +59,7 @@ class PlainRecorder:
         self._meter = provider.get_meter(SCOPE, __version__)
         self._limit = cardinality_limit
         self._tap = tap
-        self._births = threading.Lock()
+        self._births = threading.RLock()
         self._instruments: dict[Metric, _Instrument] = {}
         self._watched: dict[Metric, dict[LabelSet, Read]] = {}
         for metric in CATALOG.values():
@@ -113,7 +113,7 @@ class PlainRecorder:
 
     def reset_after_fork(self) -> None:
         """Replace a lock that another thread may have held when the process forked."""
-        self._births = threading.Lock()
+        self._births = threading.RLock()
 
     def _observe(self, metric: Metric, labels: LabelSet) -> Observe:
         instrument = self._instrument(metric)

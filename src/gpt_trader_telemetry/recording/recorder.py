@@ -71,7 +71,7 @@ class Faults:
 
     def __init__(self) -> None:
         self._count: Callable[[str], object] = lambda _component: None
-        self._logged: set[tuple[str, str, str]] = set()
+        self._logged: set[tuple[str, object, str]] = set()
         self._busy = threading.local()
 
     def count_with(self, count: Callable[[str], object]) -> None:
@@ -82,16 +82,16 @@ class Faults:
         """Return a ``with`` block that keeps its errors from the bot."""
         return Shield(self, component, what)
 
-    def note(self, component: str, what: str, error: BaseException | None = None) -> None:
-        """Count a fault and log it if it is the first of its kind. Never raises."""
+    def note(self, component: str, what: str, error: BaseException | None = None, *, kind: object = None) -> None:
+        """Count a fault and log it if it is the first of its kind, which is ``what`` unless given. Never raises."""
         if getattr(self._busy, "noting", False):
             return  # counting or logging a fault has failed itself
         self._busy.noting = True
         try:
             self._count(component)
-            kind = (component, what, type(error).__name__)
-            if kind not in self._logged and len(self._logged) < self.KINDS_LOGGED:
-                self._logged.add(kind)
+            known = (component, what if kind is None else kind, type(error).__name__)
+            if known not in self._logged and len(self._logged) < self.KINDS_LOGGED:
+                self._logged.add(known)
                 _logger.warning(
                     "%s: %s; counted in gpt_trader_telemetry_errors_total, logged this once", component, what,
                     exc_info=error,
@@ -122,10 +122,17 @@ class Shield:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         if isinstance(error, UsageError):
-            self._faults.note(self._component, str(error))
+            # One place in the code is one kind of misuse, whatever the values that its message names.
+            self._faults.note(self._component, str(error), kind=_place(trace))
         elif isinstance(error, Exception):
             self._faults.note(self._component, self._what, error)
         return isinstance(error, Exception)
+
+
+def _place(trace: TracebackType | None) -> object:
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return None if trace is None else (trace.tb_frame.f_code.co_qualname, trace.tb_lineno)
 
 
 class Cardinality:

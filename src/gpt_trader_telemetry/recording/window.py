@@ -4,8 +4,9 @@ A window is a ring of slots (5 minutes as 60 slots of 5 s unless told otherwise)
 which it is folded; the window at any moment is the running slot and the 59 before it, so it spans between 59 and
 60 slots' time. Values leave with their slot, without anybody having to come by: old slots are told by their number.
 
-What a window keeps is bounded whatever it is fed. A count: 60 numbers. A sketch: at most one pair of 8 bytes for
-each value, and at most 642 pairs a slot. One that never took a value, or whose values all left, keeps nothing.
+What a window keeps is bounded whatever it is fed. A count: 60 amounts. A sketch: 8 bytes for each bucket that a slot
+has values in, so at most 8 bytes a value and 10 kB a slot. One that never took a value, or whose values all left,
+keeps nothing.
 """
 
 import math
@@ -23,16 +24,15 @@ Clock = Callable[[], float]
 WINDOW_SECONDS: Final = 300.0
 SLOTS: Final = 60
 
-SCALE: Final = 4
-"""Buckets of the sketch grow by 2^(2^-SCALE): 16 of them double a value."""
+SCALE: Final = 5
+"""Buckets of the sketch grow by 2^(2^-SCALE): 32 of them double a value."""
 
-GROWTH: Final = 2.0 ** (2.0**-SCALE)
-RELATIVE_ERROR: Final = (GROWTH - 1) / (GROWTH + 1)
-"""How far a quantile may be from the true one, as a share of the true one: 2.17 %.
+RELATIVE_ERROR: Final = 2.0 ** (2.0**-SCALE) - 1
+"""A quantile is never below the true one, and at most this share above it: 2.19 %.
 
-A bucket holds the values in (low, high] with high = GROWTH * low and answers with m = 2 * low * high / (low + high).
-The worst values are its ends, and m is as far from both: (high - m) / high = (m - low) / low =
-(GROWTH - 1) / (GROWTH + 1). The answer is moved into [least, greatest] of the window, which only brings it closer.
+The true quantile is in the bucket (low, high] with high = 2^(2^-SCALE) * low that is answered with ``high``, so the
+answer is at most high / low - 1 above it. It is never above the greatest value in the window either: a time-out
+that most slow calls run into is answered exactly.
 """
 
 _OCTAVES: Final = 20
@@ -42,10 +42,14 @@ BOUNDS: Final = (*(2.0 ** (power / (1 << SCALE)) for power in _POWERS), math.inf
 
 The error holds between these; values below share one bucket, values above another.
 """
-_MIDDLES: Final = (0.0, *(2 * bound / (1 + GROWTH) for bound in BOUNDS[1:]))
 
-_BUCKET_SHIFT: Final = 48
-_COUNT_MASK: Final = (1 << _BUCKET_SHIFT) - 1
+# A bucket's count in one slot, packed: the slot's lowest bits, the bucket, the count.
+_SLOT_SHIFT: Final = 48
+_SLOT_MASK: Final = 0xFFFF
+_BUCKET_SHIFT: Final = 32
+_BUCKET_MASK: Final = 0xFFFF
+_COUNT_MASK: Final = 0xFFFF_FFFF
+MAX_SLOTS: Final = 0x8000
 
 
 class SlotClock:
@@ -58,6 +62,7 @@ class SlotClock:
     __slots__ = ("_clock", "_latest", "_lock", "_shift", "slots", "width")
 
     def __init__(self, length: float = WINDOW_SECONDS, slots: int = SLOTS, clock: Clock = time.monotonic) -> None:
+        assert 0 < slots <= MAX_SLOTS
         self.slots = slots
         """Slots in a window."""
         self.width = length / slots
@@ -137,16 +142,13 @@ class WindowCount:
 
 
 class Sketch:
-    """Values by the base-2 exponential bucket that they fall in, with the least and the greatest of them."""
+    """Values by the base-2 exponential bucket that they fall in, with the greatest of them."""
 
-    __slots__ = ("counts", "greatest", "least")
+    __slots__ = ("counts", "greatest")
 
-    def __init__(
-        self, counts: Mapping[int, int] | None = None, least: float = math.inf, greatest: float = -math.inf
-    ) -> None:
+    def __init__(self, counts: Mapping[int, int] | None = None, greatest: float = -math.inf) -> None:
         self.counts: dict[int, int] = dict(counts or {})
         """How many values each bucket holds: bucket ``i`` those above ``BOUNDS[i - 1]``, up to ``BOUNDS[i]``."""
-        self.least = least
         self.greatest = greatest
 
     @property
@@ -158,7 +160,6 @@ class Sketch:
         """Take in the values of another one."""
         for bucket, count in other.counts.items():
             self.counts[bucket] = self.counts.get(bucket, 0) + count
-        self.least = min(self.least, other.least)
         self.greatest = max(self.greatest, other.greatest)
 
     def bucket_of(self, quantile: float) -> int | None:
@@ -172,9 +173,9 @@ class Sketch:
         return None
 
     def quantile(self, quantile: float) -> float | None:
-        """Return the value of rank ``ceil(quantile * count)`` to within RELATIVE_ERROR; None without values."""
+        """Return the value of rank ``ceil(quantile * count)``, at most RELATIVE_ERROR too high; None without values."""
         bucket = self.bucket_of(quantile)
-        return None if bucket is None else min(max(_MIDDLES[bucket], self.least), self.greatest)
+        return None if bucket is None else min(BOUNDS[bucket], self.greatest)
 
     def count_from(self, bucket: int) -> int:
         """Return how many values are in this bucket or above."""
@@ -187,7 +188,7 @@ class WindowSketch:
     Counts over the whole window are kept up to date as slots come and go, so reading costs a copy of them.
     """
 
-    __slots__ = ("_clock", "_latest", "_lock", "_ring", "_running", "_totals")
+    __slots__ = ("_clock", "_greatest", "_latest", "_lock", "_log", "_running", "_totals")
 
     def __init__(self, clock: SlotClock) -> None:
         self._clock = clock
@@ -197,9 +198,15 @@ class WindowSketch:
         """Start again with no values, as in a forked child."""
         self._lock = threading.RLock()
         self._latest = 0
-        self._ring: _Ring | None = None
-        self._running: dict[int, int] = {}
+        self._clear()
+
+    def _clear(self) -> None:
         self._totals: dict[int, int] = {}
+        self._running: dict[int, int] = {}
+        """Counts of the running slot; those of earlier ones stand in the log, the oldest first."""
+        self._log: array[int] | None = None
+        self._greatest: array[float] | None = None
+        """The greatest value of each slot."""
 
     def take(self, batch: list[float]) -> None:
         """Take values in; sorts ``batch`` in place."""
@@ -208,12 +215,10 @@ class WindowSketch:
         batch.sort()
         with self._lock:
             slot = self._advance()
-            ring = self._ring
-            if ring is None:
-                ring = self._ring = _Ring(self._clock.slots)
+            if self._greatest is None:
+                self._greatest = array("d", [-math.inf]) * self._clock.slots
             at = slot % self._clock.slots
-            ring.least[at] = min(ring.least[at], batch[0])
-            ring.greatest[at] = max(ring.greatest[at], batch[-1])
+            self._greatest[at] = max(self._greatest[at], batch[-1])
             running, totals = self._running, self._totals
             start = 0
             while start < len(batch):
@@ -227,51 +232,42 @@ class WindowSketch:
         """Return what the window holds."""
         with self._lock:
             self._advance()
-            if self._ring is None:
-                return Sketch()
-            return Sketch(self._totals, min(self._ring.least), max(self._ring.greatest))
+            return Sketch() if self._greatest is None else Sketch(self._totals, max(self._greatest))
 
     def _advance(self) -> int:
         """Let go of the slots that have left the window; return the running one."""
-        slot, latest = self._clock.slot(), self._latest
+        slot, latest, slots = self._clock.slot(), self._latest, self._clock.slots
         if slot == latest:
             return slot
         self._latest = slot
-        ring = self._ring
-        if ring is not None:
-            ring.close(latest, self._running)
-            self._running = {}
-            for number in range(max(latest, slot - self._clock.slots) + 1, slot + 1):
-                ring.expire(number, self._totals)
+        if slot - latest >= slots:
+            self._clear()
+        elif self._greatest is not None:
+            self._close(latest)
+            self._expire(slot)
+            for number in range(latest + 1, slot + 1):
+                self._greatest[number % slots] = -math.inf
             if not self._totals:
-                self._ring = None
+                self._clear()
         return slot
 
+    def _close(self, slot: int) -> None:
+        if self._running:
+            front = (slot & _SLOT_MASK) << _SLOT_SHIFT
+            if self._log is None:
+                self._log = array("Q")
+            self._log.extend([front | bucket << _BUCKET_SHIFT | count for bucket, count in self._running.items()])
+            self._running = {}
 
-class _Ring:
-    """The slots of a sketch: packed pairs of bucket and count, and the least and greatest value of each."""
-
-    __slots__ = ("greatest", "least", "pairs")
-
-    def __init__(self, slots: int) -> None:
-        self.pairs: list[array[int] | None] = [None] * slots
-        self.least = array("d", [math.inf]) * slots
-        self.greatest = array("d", [-math.inf]) * slots
-
-    def close(self, slot: int, counts: dict[int, int]) -> None:
-        if counts:
-            pairs = [bucket << _BUCKET_SHIFT | count for bucket, count in counts.items()]
-            self.pairs[slot % len(self.pairs)] = array("Q", pairs)
-
-    def expire(self, slot: int, totals: dict[int, int]) -> None:
-        """Make room for ``slot``: take what stands in its place out of ``totals``."""
-        at = slot % len(self.pairs)
-        for pair in self.pairs[at] or ():
-            bucket, count = pair >> _BUCKET_SHIFT, pair & _COUNT_MASK
-            left = totals[bucket] - count
-            if left:
-                totals[bucket] = left
-            else:
+    def _expire(self, slot: int) -> None:
+        slots, totals, gone = self._clock.slots, self._totals, 0
+        for entry in self._log or ():
+            if (slot - (entry >> _SLOT_SHIFT)) & _SLOT_MASK < slots:
+                break
+            bucket = entry >> _BUCKET_SHIFT & _BUCKET_MASK
+            totals[bucket] -= entry & _COUNT_MASK
+            if not totals[bucket]:
                 del totals[bucket]
-        self.pairs[at] = None
-        self.least[at], self.greatest[at] = math.inf, -math.inf
+            gone += 1
+        if self._log is not None:
+            del self._log[:gone]

@@ -15,10 +15,10 @@ _ANYWHERE: Final = (
     "secret|token|passw|passphrase|pwd|credential|signature|mnemonic|seed[ _-]?phrase|private|cookie|jwt|"
     "authori[sz]ation|api[ _-]?key|session[ _-]?id"
 )
-_TELLING_KEY: Final = re.compile(f"{_ANYWHERE}|key|bearer|(?:^|[ ._-])(?:auth|sign|pin|otp)$", re.IGNORECASE)
+_TELLING_KEY: Final = re.compile(f"{_ANYWHERE}|key|bearer|(?:^|[ ._-])(?:auth|sign?|pin|otp)$", re.IGNORECASE)
 # In running text "key" only at an end: a KeyError is no key.
 _TELLING_WORD: Final = re.compile(
-    rf"{_ANYWHERE}|key(?:s|[._-]?id|\d*)$|(?:^|[._-])(?:auth|sign|pin|otp)$", re.IGNORECASE
+    rf"{_ANYWHERE}|key(?:s|[._-]?id|\d*)$|(?:^|[._-])(?:auth|sign?|pin|otp)$", re.IGNORECASE
 )
 _WHOLE_LINE: Final = re.compile("authori[sz]ation|cookie|passphrase|mnemonic|phrase", re.IGNORECASE)
 
@@ -36,11 +36,12 @@ _BEFORE_HOST: Final = re.compile(r"(?<![\w.+\-])([\w.+\-]{1,64}):[^\s@/:]{1,256}
 _BEARER: Final = re.compile(r"\b(bearer|negotiate)\s+(?!\[redacted\])[^\s\"',;]+", re.IGNORECASE)
 _BASIC: Final = re.compile(r"\b((?i:basic|digest|hmac))\s+(?=\S*[A-Z0-9=+/])[A-Za-z0-9+/=_-]{6,}")
 _TOLD: Final = re.compile(
-    r"\b((?:(?:api|access|secret|private|signing)[ _-]?key|secret|token|password|passphrase)\s{1,3}(?:(?:is|was)\s{1,3})?)"
+    r"\b((?:(?:api|access|secret|private|signing)[ _-]?key|secret|token|password|passphrase)\s{1,3}"
+    r"(?:(?:is|was)\s{1,3})?)"
     r"(?:\"[^\"]+\"|'[^']+'|(?=[^\s\"']*\d)[^\s\"',;]{6,})",
     re.IGNORECASE,
 )
-_JWT: Final = re.compile(r"eyJ[\w-]{5,}(?:\.[\w-]*){0,4}")
+_JWT: Final = re.compile(r"(?<![A-Za-z0-9+/_-])eyJ[\w-]{5,}(?:\.[\w-]*){0,4}")
 _PREFIXED: Final = re.compile(
     r"(?<![A-Za-z0-9])(?:(?:sk|pk|rk)[_-](?=[\w-]*\d)[\w-]{8,}|gh[pousr]_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{10,}"
     r"|xox[a-z]-[\w-]{8,}|(?:AKIA|ASIA)[A-Z0-9]{12,}|AIza[\w-]{20,}|hf_\w{16,}|npm_\w{16,}|pypi-[\w-]{16,})"
@@ -54,8 +55,9 @@ _DIGITS_AMONG_LETTERS: Final = re.compile(r"(?<=[A-Za-z])\d+|\d+(?=[A-Za-z])")
 _STEPS: Final = re.compile(r"(?<=[a-z0-9])[A-Z]|(?<=[A-Za-z])[0-9]|(?<=[0-9])[a-z]")
 
 _WORD_LIKE: Final = 20
+_LONG_FOR_A_WORD: Final = 32
 _TOO_LONG_FOR_A_WORD: Final = 48
-_IRREGULAR: Final = 0.35
+_IRREGULAR: Final = 0.27
 
 
 def names_a_secret(name: str) -> bool:
@@ -137,7 +139,14 @@ def _is_plain(run: str) -> bool:
         return True
     if "+" in run and _mixes_all(run):
         return False
-    return not any(_is_irregular(piece) for piece in run.split("/") if len(piece) >= _WORD_LIKE)
+    pieces = run.split("/")
+    if len(pieces) > 1 and not any(_is_word(piece) for piece in pieces):
+        pieces.append(run.replace("/", ""))  # no path: base64 with slashes in it
+    return not any(_is_irregular(piece) for piece in pieces if len(piece) >= _WORD_LIKE)
+
+
+def _is_word(piece: str) -> bool:
+    return len(piece) > 2 and piece.isalpha() and (piece.islower() or piece.istitle())  # noqa: PLR2004
 
 
 def _is_irregular(piece: str) -> bool:
@@ -147,7 +156,8 @@ def _is_irregular(piece: str) -> bool:
     digits = len(_DIGITS_AMONG_LETTERS.findall(piece))
     if not separated and len(piece) >= _TOO_LONG_FOR_A_WORD and not piece.isalpha():
         return True
-    if not separated and digits >= 3:  # noqa: PLR2004 - a name with a version has one or two
+    # A name with a version or two has few digits among its letters.
+    if not separated and digits >= (2 if len(piece) >= _LONG_FOR_A_WORD else 3):
         return True
     if _mixes_all(piece) and digits >= (3 if separated else 2):
         return True

@@ -1,0 +1,212 @@
+"""The command ``gpt-trader-telemetry``: a probe for containers, which needs neither curl nor a shell."""
+
+import argparse
+import http.client
+import json
+import math
+import ssl
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from gpt_trader_telemetry._version import __version__
+
+__all__ = ["Exit", "main"]
+
+_MOST: Final = 1 << 20
+_WIDEST: Final = 200
+_REFUSALS: Final = {
+    401: "it needs the bearer token: --token-file",
+    403: "it is forbidden",
+    404: "nothing is served under that path: is the URL right?",
+}
+
+
+class Exit(IntEnum):
+    """How the command ends."""
+
+    PASS = 0
+    FAIL = 1
+    """The bot answers that it is not ready, not live, starting or unhealthy, or that it cannot tell."""
+    USAGE = 2
+    """Asked wrongly: arguments, a file, the token, or a URL that nothing of ours answers at."""
+    UNREACHABLE = 3
+    """No answer: nobody listens, it took too long, TLS failed, or it was no HTTP."""
+
+
+class _UsageError(Exception):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """One GET."""
+
+    url: SplitResult
+    path: str
+    headers: dict[str, str]
+    tls: ssl.SSLContext | None
+    timeout: float
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        code, line = _probe(arguments)
+    except _UsageError as error:
+        code, line = Exit.USAGE, f"cannot ask: {error}"
+    print(f"{arguments.what}: {_printable(line)}")  # noqa: T201 - what the command is for
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gpt-trader-telemetry", description="What a trading bot's telemetry offers on the command line."
+    )
+    parser.add_argument("--version", action="version", version=f"gpt-trader-telemetry {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    probe = commands.add_parser(
+        "probe",
+        help="ask a bot whether it is ready, live or healthy, for HEALTHCHECK and exec probes",
+        description="Ask a bot whether it is ready, live or healthy. Prints one line and ends with a code.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    probe.add_argument("what", choices=("ready", "live", "health"), help="which endpoint to ask")
+    probe.add_argument(
+        "--url", default="http://127.0.0.1:8080", help="where the bot serves, a prefix included (default: %(default)s)"
+    )
+    probe.add_argument(
+        "--timeout", type=_seconds, default=2.0, metavar="SECONDS", help="for all of it (default: %(default)g)"
+    )
+    probe.add_argument("--token-file", type=Path, metavar="FILE", help="holds the bearer token; health alone needs it")
+    probe.add_argument("--ca-file", type=Path, metavar="FILE", help="holds the certificates to trust, in PEM")
+    return parser
+
+
+_EPILOG: Final = """\
+exit codes:
+  0  pass (health: healthy or degraded)
+  1  failing: not ready, not live, starting, unhealthy
+  2  asked wrongly: arguments, files, the token, the path
+  3  unreachable: nobody listens, no answer in time, TLS, not HTTP
+
+examples:
+  gpt-trader-telemetry probe ready
+  gpt-trader-telemetry probe live --url http://127.0.0.1:9100 --timeout 1
+  gpt-trader-telemetry probe health --url https://bot:8443 --ca-file ca.pem --token-file /run/secrets/health
+  HEALTHCHECK --interval=15s --timeout=5s CMD ["gpt-trader-telemetry", "probe", "ready"]
+"""
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise ValueError(text)
+    return seconds
+
+
+_seconds.__name__ = "number of seconds"
+
+
+def _probe(arguments: argparse.Namespace) -> tuple[Exit, str]:
+    question = _question(arguments)
+    answered: list[tuple[int, bytes] | Exception] = []
+
+    def ask() -> None:
+        try:
+            answered.append(_get(question))
+        except Exception as error:
+            answered.append(error)
+
+    # A thread, since a timeout of the socket's begins anew with each byte, and looking up a name has none.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(question.timeout)
+    answer = answered[0] if answered else TimeoutError(f"no answer within {question.timeout:g} s")
+    if isinstance(answer, Exception):
+        return Exit.UNREACHABLE, f"unreachable: {question.url.geturl()}: {_reason(answer)}"
+    return _judge(*answer)
+
+
+def _question(arguments: argparse.Namespace) -> _Question:
+    try:
+        url = urlsplit(arguments.url)
+        url.port  # noqa: B018 - raises where it is none
+    except ValueError as error:
+        raise _UsageError(f"--url {arguments.url!r}: {error}") from None
+    if url.scheme not in {"http", "https"} or not url.hostname:
+        raise _UsageError(f"--url {arguments.url!r} is not of the form http://host:port")
+    headers = {"Connection": "close", "User-Agent": f"gpt-trader-telemetry-probe/{__version__}"}
+    if arguments.token_file is not None:
+        headers["Authorization"] = f"Bearer {_token(arguments.token_file)}"
+    tls = None
+    if url.scheme == "https":
+        try:
+            tls = ssl.create_default_context(cafile=arguments.ca_file)
+        except OSError as error:
+            raise _UsageError(f"--ca-file {str(arguments.ca_file)!r}: {error.strerror or error}") from None
+    return _Question(url, f"{url.path.rstrip('/')}/{arguments.what}", headers, tls, arguments.timeout)
+
+
+def _token(path: Path) -> str:
+    try:
+        token = path.read_text("ascii").strip()
+    except OSError as error:
+        raise _UsageError(f"--token-file {str(path)!r}: {error.strerror}") from None
+    except ValueError:
+        token = ""
+    if not token.isprintable() or not token:
+        raise _UsageError(f"--token-file {str(path)!r} holds no token")
+    return token
+
+
+def _get(question: _Question) -> tuple[int, bytes]:
+    host, port = str(question.url.hostname), question.url.port
+    connection: http.client.HTTPConnection
+    if question.tls is None:
+        connection = http.client.HTTPConnection(host, port, timeout=question.timeout)
+    else:
+        connection = http.client.HTTPSConnection(host, port, timeout=question.timeout, context=question.tls)
+    try:
+        connection.request("GET", question.path, headers=question.headers)
+        response = connection.getresponse()
+        return response.status, response.read(_MOST)
+    finally:
+        connection.close()
+
+
+def _judge(status: int, body: bytes) -> tuple[Exit, str]:
+    try:
+        said = json.loads(body)
+    except ValueError:
+        said = None
+    if isinstance(said, dict) and "status" in said and status in {200, 503}:
+        reason = f" ({said['reason']})" if said.get("reason") else ""
+        return (Exit.PASS if status == 200 else Exit.FAIL), f"{said['status']}{reason}"  # noqa: PLR2004
+    if status >= 500:  # noqa: PLR2004 - it is there, and cannot tell
+        hint = said.get("hint") if isinstance(said, dict) else None
+        return Exit.FAIL, f"HTTP status {status}" + (f": {hint}" if hint else "")
+    return Exit.USAGE, f"HTTP status {status}: {_REFUSALS.get(status, 'this is not a bot of ours')}"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return str(error) if str(error).startswith("no answer") else "no answer in time"
+    return str(getattr(error, "strerror", None) or error or type(error).__name__)
+
+
+def _printable(text: str) -> str:
+    # What a server sends shall not steer the terminal that it is shown on, nor be more than a line.
+    shown = "".join(character if character.isprintable() else " " for character in text)
+    return shown if len(shown) <= _WIDEST else shown[: _WIDEST - 1] + "…"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""What the scheduler keeps of one registration."""
+
+import math
+from typing import Any
+
+from gpt_trader_telemetry.health.attempt import Attempt, Check
+from gpt_trader_telemetry.health.result import CheckReport, Severity, Status
+
+STALE_INTERVALS = 3
+"""A result is stale when it is older than this many intervals and the timeout."""
+
+
+class Entry:
+    """One registered check: its result, its current run, and when it is due. Its owner holds a lock around it."""
+
+    def __init__(self, check: Check, now: float) -> None:
+        self.check = check
+        self.since = now
+        """When it was registered, or its result came, on the monotonic clock."""
+        self.due = now
+        self.report: CheckReport | None = None
+        self.reports = 0
+        """How many results came so far."""
+        self.attempt: Attempt | None = None
+        self.started = now
+        """When ``attempt`` was started."""
+        self.late = False
+        """Whether ``attempt`` has run out of time; it still holds its thread."""
+        self.poked = False
+        """Whether it is to run again although it is running: what it depends on has changed."""
+        self.waits_for: dict[str, int] = {}
+        """For what it depends on: the number of results that each had when the wait for the next one began."""
+        self.starved_since: float | None = None
+        """Since when it is due and could not be started."""
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs, and within its time."""
+        return self.attempt is not None and not self.late
+
+    @property
+    def deadline(self) -> float:
+        """When its current run is out of time."""
+        return self.started + self.check.timeout
+
+    def advance(self, now: float) -> None:
+        """Set the next time it is due: on its own beat, missed beats left out."""
+        self.waits_for.clear()
+        self.starved_since = None
+        self.poked = False
+        interval = self.check.interval
+        self.due += interval * (math.floor(max(0.0, now - self.due) / interval) + 1)
+        if self.due <= now:  # the sum was rounded down
+            self.due = now + interval
+
+    def next_wake(self) -> float:
+        """Return when there is something to do for it, unless another check's end brings that about sooner."""
+        moments = [self.deadline] if self.running else []
+        if self.starved_since is not None:
+            moments.append(self.starved_since + self.check.timeout)
+        elif not self.waits_for and not (self.running and self.poked):
+            moments.append(self.due)
+        return min(moments, default=math.inf)
+
+    def current(self, now: float, *, runner_alive: bool) -> CheckReport:
+        """Return what is known now: the last result, pending, or stale."""
+        check, report = self.check, self.report
+        age = now - self.since
+        if age <= STALE_INTERVALS * check.interval + check.timeout:
+            return report or CheckReport(check.name, Status.PENDING, check.severity)
+        details: dict[str, Any] = {"stale": True, "age_seconds": round(age, 3), "runner_alive": runner_alive}
+        if report is None:
+            return CheckReport(check.name, Status.FAIL, check.severity, {**details, "never_ran": True})
+        details["last_status"] = report.status.value
+        # A critical failure that has grown old is no lesser one.
+        severity = report.severity if report.status is Status.FAIL else check.severity
+        severity = Severity.CRITICAL if Severity.CRITICAL in {severity, check.severity} else Severity.WARNING
+        return CheckReport(check.name, Status.FAIL, severity, details, report.checked_at, report.duration_ms)

@@ -1,0 +1,110 @@
+"""A Health under the test's own clock, and waiting for what happens in threads."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from gpt_trader_telemetry.health.registry import Health
+from gpt_trader_telemetry.recording.current import Slot
+
+PATIENCE = 10.0
+
+
+class Clock:
+    """Seconds that pass only when told to."""
+
+    def __init__(self, now: float = 1000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def eventually(holds: Callable[[], object], patience: float = PATIENCE) -> None:
+    """Wait for something that another thread does; real time, but no longer than it takes."""
+    deadline = time.monotonic() + patience
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.0005)
+
+
+class Bench:
+    """A Health that runs nothing by itself: ``pass_time`` does, by simulated seconds."""
+
+    def __init__(self, *, max_threads: int = 64, slot: Slot | None = None, **options: Any) -> None:
+        self.clock = Clock()
+        self.hung: set[str] = set()
+        self.health = Health(
+            slot, clock=self.clock, wall=lambda: self.clock.now + 1.7e9, max_threads=max_threads, autostart=False,
+            **options,
+        )  # fmt: skip
+        self.scheduler = self.health.scheduler
+
+    def settle(self) -> None:
+        """Tick at this moment until all that can end has ended."""
+
+        def is_settled() -> bool:
+            self.scheduler.tick()
+            entries = list(self.scheduler._entries.values())
+            return not any(
+                name not in self.hung and entry.running
+                for name, entry in ((entry.check.name, entry) for entry in entries)
+            )
+
+        eventually(is_settled)
+        self.scheduler.tick()
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass, from one moment at which there is something to do to the next."""
+        end = self.clock.now + seconds
+        self.settle()
+        while True:
+            delay = self.scheduler.tick()
+            if self.clock.now + delay > end:
+                self.clock.now = end
+                self.settle()
+                return
+            self.clock.now += max(delay, 1e-6)
+            self.settle()
+
+    def status(self, name: str) -> str:
+        return self.health.reports()[name].status.value
+
+    def details(self, name: str) -> dict[str, Any]:
+        return dict(self.health.reports()[name].details)
+
+
+class Hanging:
+    """A check that hangs until it is let go."""
+
+    def __init__(self) -> None:
+        self.release = threading.Event()
+        self.entered = 0
+        self.inside = 0
+        self.most_inside = 0
+        self._counting = threading.Lock()
+
+    def __call__(self) -> None:
+        with self._counting:
+            self.entered += 1
+            self.inside += 1
+            self.most_inside = max(self.most_inside, self.inside)
+        self.release.wait(60)
+        with self._counting:
+            self.inside -= 1
+
+
+@contextmanager
+def released(hanging: Iterable[Hanging]) -> Iterator[None]:
+    """Let every hanging check go at the end."""
+    try:
+        yield
+    finally:
+        for check in hanging:
+            check.release.set()
+
+
+def our_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("gpt-trader-health")]
