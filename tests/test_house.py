@@ -9,12 +9,14 @@ ROOT = Path(gpt_trader_telemetry.__file__).parent
 PACKAGE = "gpt_trader_telemetry"
 FLOORS = [
     {"_version", "errors"},
+    {"thresholds"},
     {"catalog", "settings"},
     {"reasons", "recording"},
     {"instrument", "pipeline", "health"},
     {"http"},
+    {"cli"},
     {"telemetry"},
-    {"__init__"},
+    {"__init__", "cli"},
 ]
 
 

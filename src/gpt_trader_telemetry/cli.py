@@ -4,6 +4,7 @@ import argparse
 import http.client
 import json
 import math
+import re
 import ssl
 import sys
 import threading
@@ -20,6 +21,8 @@ __all__ = ["Exit", "main"]
 
 _MOST: Final = 1 << 20
 _WIDEST: Final = 200
+_PASSING: Final = ("pass", "healthy", "degraded")
+_WORDS: Final = {200: _PASSING, 503: ("fail", "starting", "unhealthy")}
 _REFUSALS: Final = {
     401: "it needs the bearer token: --token-file",
     403: "it is forbidden",
@@ -131,18 +134,20 @@ def _probe(arguments: argparse.Namespace) -> tuple[Exit, str]:
     thread.join(question.timeout)
     answer = answered[0] if answered else TimeoutError(f"no answer within {question.timeout:g} s")
     if isinstance(answer, Exception):
-        return Exit.UNREACHABLE, f"unreachable: {question.url.geturl()}: {_reason(answer)}"
+        # Without what may stand before an @: a password.
+        where = question.url.netloc.rpartition("@")[2]
+        return Exit.UNREACHABLE, f"unreachable: {question.url.scheme}://{where}: {_reason(answer)}"
     return _judge(*answer)
 
 
 def _question(arguments: argparse.Namespace) -> _Question:
     try:
         url = urlsplit(arguments.url)
-        url.port  # noqa: B018 - raises where it is none
-    except ValueError as error:
-        raise _UsageError(f"--url {arguments.url!r}: {error}") from None
-    if url.scheme not in {"http", "https"} or not url.hostname:
-        raise _UsageError(f"--url {arguments.url!r} is not of the form http://host:port")
+        served = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
+    except ValueError:  # brackets, a port that is no number
+        served = False
+    if not served or not re.fullmatch(r"[!-~]+", url.path + "/"):
+        raise _UsageError("--url is of the form http://host:port, with a prefix after it where there is one")
     headers = {"Connection": "close", "User-Agent": f"gpt-trader-telemetry-probe/{__version__}"}
     if arguments.token_file is not None:
         headers["Authorization"] = f"Bearer {_token(arguments.token_file)}"
@@ -187,9 +192,10 @@ def _judge(status: int, body: bytes) -> tuple[Exit, str]:
         said = json.loads(body)
     except ValueError:
         said = None
-    if isinstance(said, dict) and "status" in said and status in {200, 503}:
+    word = said.get("status") if isinstance(said, dict) else None
+    if word in _WORDS.get(status, ()):
         reason = f" ({said['reason']})" if said.get("reason") else ""
-        return (Exit.PASS if status == 200 else Exit.FAIL), f"{said['status']}{reason}"  # noqa: PLR2004
+        return (Exit.PASS if word in _PASSING else Exit.FAIL), f"{word}{reason}"
     if status >= 500:  # noqa: PLR2004 - it is there, and cannot tell
         hint = said.get("hint") if isinstance(said, dict) else None
         return Exit.FAIL, f"HTTP status {status}" + (f": {hint}" if hint else "")
@@ -199,7 +205,8 @@ def _judge(status: int, body: bytes) -> tuple[Exit, str]:
 def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return str(error) if str(error).startswith("no answer") else "no answer in time"
-    return str(getattr(error, "strerror", None) or error or type(error).__name__)
+    said = getattr(error, "verify_message", None) or getattr(error, "strerror", None) or str(error)
+    return str(said or type(error).__name__)
 
 
 def _printable(text: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 from urllib.parse import unquote
 
 from gpt_trader_telemetry.errors import ConfigurationError
+from gpt_trader_telemetry.thresholds import Thresholds
 
 _PROTOCOLS: Final = ("http/protobuf", "grpc")
 _TEMPORALITIES: Final = ("cumulative", "delta", "lowmemory")
@@ -39,6 +40,17 @@ class Settings:
     """Where to listen; port 0 takes a free one."""
     metrics_endpoint_enabled: bool = False
     """Answer ``/metrics``; else it is 404 with a hint."""
+
+    health_token_file: str | None = None
+    """A file with the bearer token that everything but ``/live`` and ``/ready`` needs."""
+    health_tls_certificate: str | None = None
+    """A PEM file; with it the listener speaks TLS only."""
+    health_tls_key: str | None = None
+    """A PEM file; None where the certificate's holds the key too."""
+    health_probe_port: int | None = None
+    """A second port, plain HTTP, which answers ``/live`` and ``/ready`` alone."""
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    """When signals warn and when they are critical; each by a variable of its own, see the signals' page."""
 
     otlp_endpoint: str | None = None
     """Where to send OTLP; None sends nothing. Over HTTP this is the base address, without ``/v1/metrics``."""
@@ -80,6 +92,14 @@ class Settings:
             _require(isinstance(getattr(self, name), bool), name, getattr(self, name), "True or False")
         port = self.health_port
         _require(_is_int(port) and 0 <= port <= _MAX_PORT, "health_port", port, f"0 to {_MAX_PORT}")
+        probes = self.health_probe_port
+        _require(
+            probes is None or (_is_int(probes) and 0 <= probes <= _MAX_PORT),
+            "health_probe_port",
+            probes,
+            f"0 to {_MAX_PORT}, or None",
+        )
+        _require(isinstance(self.thresholds, Thresholds), "thresholds", self.thresholds, "a Thresholds object")
         _require(bool(self.health_host), "health_host", self.health_host, "a host name or an address")
         limit = self.cardinality_limit
         _require(_is_int(limit) and limit >= 1, "cardinality_limit", limit, "a whole number of at least 1")
@@ -133,6 +153,10 @@ class Settings:
             text = environ.get(variable, "").strip()
             if text:
                 values[name] = _read(variable, text, read)
+        given = values.pop("thresholds", Thresholds())
+        values["thresholds"] = Thresholds.from_mapping(
+            environ, **{item.name: getattr(given, item.name) for item in fields(given)}
+        )
         _apply_exporter_choice(environ, values)
         attributes = values.get("resource_attributes", {})
         if "service_name" not in values and "service.name" in attributes:
@@ -233,6 +257,10 @@ VARIABLES: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
     ("GPT_TRADER_HEALTH_SERVER_ENABLED", "health_server_enabled", _boolean),
     ("GPT_TRADER_HEALTH_HOST", "health_host", _text),
     ("GPT_TRADER_HEALTH_PORT", "health_port", _port),
+    ("GPT_TRADER_HEALTH_TOKEN_FILE", "health_token_file", _text),
+    ("GPT_TRADER_HEALTH_TLS_CERTIFICATE", "health_tls_certificate", _text),
+    ("GPT_TRADER_HEALTH_TLS_KEY", "health_tls_key", _text),
+    ("GPT_TRADER_HEALTH_PROBE_PORT", "health_probe_port", _port),
     ("GPT_TRADER_METRICS_ENDPOINT_ENABLED", "metrics_endpoint_enabled", _boolean),
     ("GPT_TRADER_CARDINALITY_LIMIT", "cardinality_limit", _count),
     ("GPT_TRADER_WS_MESSAGE_STALE_SECONDS", "ws_message_stale_after", _seconds),

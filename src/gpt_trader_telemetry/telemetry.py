@@ -13,8 +13,13 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import ProxyTracerProvider, TracerProvider, get_tracer_provider
 
 from gpt_trader_telemetry import instrument
+from gpt_trader_telemetry.catalog import Metric
 from gpt_trader_telemetry.errors import ConfigurationError
-from gpt_trader_telemetry.http.app import App, Handler, metrics_route
+from gpt_trader_telemetry.health import Health, Performance
+from gpt_trader_telemetry.health.signals import Signals
+from gpt_trader_telemetry.health.trading_history import TradingHistory
+from gpt_trader_telemetry.http.app import Handler, metrics_route
+from gpt_trader_telemetry.http.bot_routes import SAMPLED_AT_LEAST_EVERY, BotHealth, bot_routes
 from gpt_trader_telemetry.instrument.account import Account
 from gpt_trader_telemetry.instrument.broker import BrokerCall
 from gpt_trader_telemetry.instrument.guards import GuardRun
@@ -29,13 +34,16 @@ from gpt_trader_telemetry.pipeline.borrowed import BorrowedPipeline
 from gpt_trader_telemetry.pipeline.delivery import Delivery
 from gpt_trader_telemetry.pipeline.disabled import DisabledPipeline
 from gpt_trader_telemetry.pipeline.own import OwnPipeline
+from gpt_trader_telemetry.pipeline.ticker import Ticker
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
+from gpt_trader_telemetry.recording.recorder import LabelSet, Take, Tap
 from gpt_trader_telemetry.settings import Settings
 
 if TYPE_CHECKING:
-    from gpt_trader_telemetry.http.server import Server
+    from gpt_trader_telemetry.http.health_server import HealthServer
 
 _SERVER_STOP_TIMEOUT: Final = 0.4
+_SAMPLE_INTERVAL: Final = 1.0
 
 
 class Telemetry:
@@ -68,48 +76,92 @@ class Telemetry:
     ) -> None:
         self.settings = Settings.from_env() if settings is None else settings
         self.tracer_provider = tracer_provider
-        self._pipeline = _make_pipeline(self.settings, meter_provider, traced=_is_traced(tracer_provider))
+        self.signals = Signals(
+            self.settings.thresholds,
+            ws_staleness=lambda: self.websocket.staleness(),  # noqa: PLW0108 - made below on_error=self._note_source_error
+        )
+        """The execution signals over the last minutes; ``set_source`` says where an age comes from."""
+        self._trading = TradingHistory()
+        traced = _is_traced(tracer_provider)
+        self._pipeline = _make_pipeline(self.settings, meter_provider, traced=traced, tap=self._tap)
         self._slot = Slot(self._pipeline.recorder)
         self._process = ProcessUsage(self._pipeline.recorder)
+        self.health = Health(self._slot)
+        """Checks and readiness, shown at ``/health``, ``/live`` and ``/ready``."""
+        self._bot = BotHealth(self.health, self.signals, self._trading)
         self.websocket = WebSocket(
             self._slot,
             message_stale_after=self.settings.ws_message_stale_after,
             heartbeat_stale_after=self.settings.ws_heartbeat_stale_after,
         )
         self.account = Account(self._slot)
+        self.signals.watch(self._pipeline.recorder, SAMPLED_AT_LEAST_EVERY)
         self._closing = threading.Lock()
         self._delivery: Delivery | None = None
-        self.server: Server | None = self._serve()
+        self.server: HealthServer | None = self._serve()
         """The HTTP server, with its ``url``; None where the settings start none."""
+        self._sampler = Ticker("gpt-trader-telemetry-signals", _SAMPLE_INTERVAL, self._sample)
         atexit.register(self.shutdown)
         _after_fork_in_child(self)
 
-    def _serve(self) -> "Server | None":
-        if not self.settings.health_server_enabled:
-            return None
-        from gpt_trader_telemetry.http.server import start  # noqa: PLC0415 - loads the HTTP library
+    def _tap(self, metric: Metric, labels: LabelSet) -> Take | None:
+        takes = [take for take in (self.signals.tap(metric, labels), self._trading.tap(metric, labels)) if take]
+        if len(takes) <= 1:
+            return takes[0] if takes else None
+        first, second = takes
 
+        def both(batch: list[float]) -> None:
+            first(batch)
+            second(batch)
+
+        return both
+
+    def _sample(self) -> None:
+        with self._pipeline.recorder.faults.shield("health", "the signals could not be sampled"):
+            self._bot.sample()
+
+    def _note_source_error(self, error: BaseException) -> None:
+        self._pipeline.recorder.faults.note("health", "a signal's source raised", error)
+
+    def _serve(self) -> "HealthServer | None":
+        settings = self.settings
+        if not settings.health_server_enabled:
+            return None
+        from gpt_trader_telemetry.http.health_server import (  # noqa: PLC0415 - loads the HTTP library
+            Access,
+            start_health_server,
+        )
+
+        identity = {"service": settings.service_name, "instance": self._pipeline.instance_id}
         try:
-            return start(
-                App(self._routes(), on_error=self._note_http_error),
-                host=self.settings.health_host,
-                port=self.settings.health_port,
+            server = start_health_server(
+                bot_routes(self._bot, self._metrics_route(), identity),
+                host=settings.health_host,
+                port=settings.health_port,
+                access=Access(
+                    token_file=settings.health_token_file,
+                    tls_certificate=settings.health_tls_certificate,
+                    tls_key=settings.health_tls_key,
+                    probe_port=settings.health_probe_port,
+                ),
                 on_error=self._note_http_error,
             )
         except ConfigurationError:
             self._pipeline.shutdown(0)
             raise
+        self.health.watch_performance(Performance(self._process))
+        return server
 
-    def _routes(self) -> dict[str, Handler]:
+    def _metrics_route(self) -> Handler:
         prometheus = self._pipeline.prometheus
         if not self.settings.metrics_endpoint_enabled:
-            return {"/metrics": metrics_route(None)}
+            return metrics_route(None)
         if self.settings.telemetry_disabled:
-            return {"/metrics": metrics_route(None, error="Telemetry disabled", hint="Unset OTEL_SDK_DISABLED")}
+            return metrics_route(None, error="Telemetry disabled", hint="Unset OTEL_SDK_DISABLED")
         if prometheus is None:
             hint = "The MeterProvider given takes no further readers; scrape it by a reader of its own"
-            return {"/metrics": metrics_route(None, error="Metrics endpoint unavailable", hint=hint)}
-        return {"/metrics": metrics_route(prometheus.render)}
+            return metrics_route(None, error="Metrics endpoint unavailable", hint=hint)
+        return metrics_route(prometheus.render)
 
     def _note_http_error(self, error: BaseException) -> None:
         self._pipeline.recorder.faults.note("http", "a request could not be answered", error)
@@ -139,7 +191,9 @@ class Telemetry:
                 if DEFAULT.recorder is self._pipeline.recorder:
                     DEFAULT.set(None)
                 self._slot.set(None)
+                self._sampler.stop()
                 self._delivery = self._pipeline.shutdown(timeout)
+                self.health.stop(_SERVER_STOP_TIMEOUT)
                 if self.server is not None:
                     self.server.stop(_SERVER_STOP_TIMEOUT)
                 atexit.unregister(self.shutdown)
@@ -161,6 +215,10 @@ class Telemetry:
         DEFAULT.reset_after_fork()
         self.websocket.reset()
         self._process.reset()
+        self.signals.reset_after_fork()
+        self._trading.reset_after_fork()
+        self.health.reset_after_fork()
+        self._sampler.start()
         if self.server is not None:
             self.server.close_inherited()
             self.server = None
@@ -219,12 +277,14 @@ class Telemetry:
 
 
 def _make_pipeline(
-    settings: Settings, meter_provider: MeterProvider | None, *, traced: bool
+    settings: Settings, meter_provider: MeterProvider | None, *, traced: bool, tap: Tap
 ) -> OwnPipeline | BorrowedPipeline | DisabledPipeline:
     if settings.telemetry_disabled:
         return DisabledPipeline()
     return (
-        OwnPipeline(settings, traced=traced) if meter_provider is None else BorrowedPipeline(settings, meter_provider)
+        OwnPipeline(settings, traced=traced, tap=tap)
+        if meter_provider is None
+        else BorrowedPipeline(settings, meter_provider, tap=tap)
     )
 
 

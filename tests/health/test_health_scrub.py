@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpt_trader_telemetry.health import scrub as scrubbing
@@ -283,10 +283,11 @@ anything = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=80) | st.dictionaries(st.text(max_size=200) | st.integers(), inner, max_size=80)
     ),
-    max_leaves=300,
+    max_leaves=60,
 )
 
 
+@settings(max_examples=60)
 @given(anything)
 def test_anything_becomes_bounded_json(value: object) -> None:
     """Whatever a check reports: strict JSON that can be encoded, of a bounded size and depth."""

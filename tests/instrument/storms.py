@@ -114,7 +114,8 @@ def scraped_while(telemetry, work: list[Callable[[], None]], expected: list[str]
             thread.join()
     finally:
         sys.setswitchinterval(interval)
-    assert not faults, faults
+    if faults:
+        raise faults[0]
     for texts in scrapes:
         assert texts
         for text in texts:

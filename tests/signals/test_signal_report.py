@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from signal_model import Clock, call, order, trip
 
+from gpt_trader_telemetry import UsageError
 from gpt_trader_telemetry.catalog import (
     BROKER_CALL_LATENCY,
     GUARD_TRIPS,
@@ -19,7 +20,7 @@ from gpt_trader_telemetry.health.explain import RUNBOOKS
 from gpt_trader_telemetry.health.measures import Measure
 from gpt_trader_telemetry.health.signal_report import STATUS_NUMBERS, Signal, SignalsReport
 from gpt_trader_telemetry.health.signals import HISTORY_POINTS, Signals
-from gpt_trader_telemetry.health.thresholds import SIGNALS, Limits, Thresholds
+from gpt_trader_telemetry.thresholds import SIGNALS, Limits, Thresholds
 
 RANKS = {"OK": 0.0, "WARN": 2.0, "CRIT": 4.0, "UNKNOWN": None}
 
@@ -151,7 +152,7 @@ def test_a_stale_feed_warns_and_is_critical(age, status) -> None:
 
 def test_only_staleness_has_a_source() -> None:
     """A wrong name is said."""
-    with pytest.raises(KeyError, match="ws_staleness_seconds and market_data_staleness_seconds have"):
+    with pytest.raises(UsageError, match="ws_staleness_seconds and market_data_staleness_seconds do"):
         Signals().set_source("ws_staleness", lambda: 1.0)
 
 
@@ -218,9 +219,9 @@ def test_the_sentences_are_ones_that_a_person_reads() -> None:
     )
     assert said["market_data_staleness_seconds"] == "No source was given that could tell."
     said = {one["name"]: one["explanation"] for one in Signals().explain()["signals"]}
-    assert said["order_error_rate"] == "Only 0 orders were sent in the last 300 s; 10 are needed to judge."
+    assert said["order_error_rate"] == "Orders sent in the last 300 s: 0; it takes 10 to judge."
     assert said["broker_latency_p95_ms"] == (
-        "Only 0 calls of one operation ended in the last 300 s; 20 are needed to judge."
+        "Calls of one operation that ended in the last 300 s: 0; it takes 20 to judge."
     )
     assert said["guard_trip_count"] == "Nothing that could tell is decorated yet."
 
@@ -232,7 +233,7 @@ def test_what_is_missed_is_said() -> None:
     signals.evaluate()
     clock.sleep(600)
     said = {one["name"]: one["explanation"] for one in signals.explain()["signals"]}
-    assert said["order_error_rate"].endswith("10 are needed to judge. It was known before.")
+    assert said["order_error_rate"].endswith("it takes 10 to judge. It was known before.")
     signals = Signals(Thresholds(required=("ws_staleness_seconds",)), ws_staleness=lambda: None)
     said = {one["name"]: one["explanation"] for one in signals.explain()["signals"]}
     assert said["ws_staleness_seconds"] == "The source has seen nothing yet. It is required."

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpt_trader_telemetry import ConfigurationError
-from gpt_trader_telemetry.health.thresholds import SIGNALS, UNITS, VARIABLES, Limits, Thresholds
+from gpt_trader_telemetry.thresholds import SIGNALS, UNITS, VARIABLES, Limits, Thresholds
 
 PLAYBOOK = {
     "order_error_rate": (0.05, 0.15),

@@ -13,10 +13,10 @@ from gpt_trader_telemetry.catalog import (
     ORDER_SUBMISSION,
 )
 from gpt_trader_telemetry.health.signals import Signals
-from gpt_trader_telemetry.health.thresholds import Thresholds
 from gpt_trader_telemetry.recording.bound import BoundRecorder
 from gpt_trader_telemetry.recording.recorder import OVERFLOW
 from gpt_trader_telemetry.recording.window import RELATIVE_ERROR
+from gpt_trader_telemetry.thresholds import Thresholds
 
 orders = st.sampled_from(
     [
@@ -215,7 +215,7 @@ def test_nothing_is_no_rate_even_where_no_minimum_is_asked_for() -> None:
         "UNKNOWN"
     }
     assert report["order_error_rate"].measure.unknown == "too_few_samples"
-    assert "Only 0 orders were sent in the last 300 s; 1 are needed" in signals.explain()["signals"][0]["explanation"]
+    assert "Orders sent in the last 300 s: 0; it takes 1 to judge" in signals.explain()["signals"][0]["explanation"]
 
 
 def test_orders_beyond_the_label_cap_are_not_taken_for_successes() -> None:

@@ -12,7 +12,7 @@ from gpt_trader_telemetry.health.measures import (
     TOO_FEW,
 )
 from gpt_trader_telemetry.health.signal_report import Signal, SignalsReport, SignalStatus
-from gpt_trader_telemetry.health.thresholds import (
+from gpt_trader_telemetry.thresholds import (
     BROKER_LATENCY_P95_MS,
     GUARD_TRIP_COUNT,
     MARKET_DATA_STALENESS_SECONDS,
@@ -87,9 +87,9 @@ def _unknown(signal: Signal, window: float) -> str:
     measure = signal.measure
     reason = measure.unknown
     if reason == TOO_FEW:
-        what = "orders were sent" if signal.name != BROKER_LATENCY_P95_MS else "calls of one operation ended"
+        what = "Orders sent" if signal.name != BROKER_LATENCY_P95_MS else "Calls of one operation that ended"
         needed = max(1, measure.minimum_samples)
-        return f"Only {measure.samples} {what} in the last {_duration(window)}; {needed} are needed to judge."
+        return f"{what} in the last {_duration(window)}: {measure.samples}; it takes {needed} to judge."
     said = {
         NOTHING_DECORATED: "Nothing that could tell is decorated yet.",
         NO_SOURCE: "No source was given that could tell.",

@@ -17,9 +17,9 @@ from gpt_trader_telemetry.catalog import (
     ORDER_SUBMISSION,
     Metric,
 )
-from gpt_trader_telemetry.health.thresholds import Thresholds
 from gpt_trader_telemetry.recording.recorder import OVERFLOW, LabelSet, Take
 from gpt_trader_telemetry.recording.window import Clock, Sketch, SlotClock, WindowCount, WindowSketch
+from gpt_trader_telemetry.thresholds import Thresholds
 
 TOO_FEW: Final = "too_few_samples"
 NOTHING_DECORATED: Final = "nothing_decorated"

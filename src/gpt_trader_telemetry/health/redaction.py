@@ -34,16 +34,16 @@ _PEM: Final = re.compile(r"-----\s?BEGIN[^\n-]{0,60}-----.*?(?:-----\s?END[^\n-]
 _IN_ADDRESS: Final = re.compile(r"://[^\s\"<>]{1,1024}@")
 _BEFORE_HOST: Final = re.compile(r"(?<![\w.+\-])([\w.+\-]{1,64}):[^\s@/:]{1,256}@(?=[\w\[])")
 _BEARER: Final = re.compile(r"\b(bearer|negotiate)\s+(?!\[redacted\])[^\s\"',;]+", re.IGNORECASE)
-_BASIC: Final = re.compile(r"\b((?i:basic|digest|hmac))\s+(?=\S*[A-Z0-9=+/])[A-Za-z0-9+/=_-]{6,}")
+_BASIC: Final = re.compile(r"\b((?i:basic|digest|hmac))\s+(?=\S{0,256}[A-Z0-9=+/])[A-Za-z0-9+/=_-]{6,}")
 _TOLD: Final = re.compile(
     r"\b((?:(?:api|access|secret|private|signing)[ _-]?key|secret|token|password|passphrase)\s{1,3}"
     r"(?:(?:is|was)\s{1,3})?)"
-    r"(?:\"[^\"]+\"|'[^']+'|(?=[^\s\"']*\d)[^\s\"',;]{6,})",
+    r"(?:\"[^\"]+\"|'[^']+'|(?=[^\s\"']{0,256}\d)[^\s\"',;]{6,})",
     re.IGNORECASE,
 )
 _JWT: Final = re.compile(r"(?<![A-Za-z0-9+/_-])eyJ[\w-]{5,}(?:\.[\w-]*){0,4}")
 _PREFIXED: Final = re.compile(
-    r"(?<![A-Za-z0-9])(?:(?:sk|pk|rk)[_-](?=[\w-]*\d)[\w-]{8,}|gh[pousr]_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{10,}"
+    r"(?<![A-Za-z0-9])(?:(?:sk|pk|rk)[_-](?=[\w-]{0,64}\d)[\w-]{8,}|gh[pousr]_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{10,}"
     r"|xox[a-z]-[\w-]{8,}|(?:AKIA|ASIA)[A-Z0-9]{12,}|AIza[\w-]{20,}|hf_\w{16,}|npm_\w{16,}|pypi-[\w-]{16,})"
 )
 _KEY_PATH: Final = re.compile(r"(apikeys?/)(?!\[redacted\])[^\s\"',;]+", re.IGNORECASE)

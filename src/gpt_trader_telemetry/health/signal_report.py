@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from gpt_trader_telemetry.health.measures import Measure
-from gpt_trader_telemetry.health.thresholds import UNITS, Limits
+from gpt_trader_telemetry.thresholds import UNITS, Limits
 
 
 class SignalStatus(StrEnum):

@@ -13,10 +13,13 @@ from functools import partial
 from typing import Any, Final, Protocol, TypeAlias
 
 from gpt_trader_telemetry.catalog import SIGNAL_STATUS, SIGNAL_VALUE, Metric
+from gpt_trader_telemetry.errors import UsageError
 from gpt_trader_telemetry.health.explain import explain
 from gpt_trader_telemetry.health.measures import NO_SOURCE, NO_VALUE, NOT_EVALUATED, SOURCE_FAILED, Measure, Windows
 from gpt_trader_telemetry.health.signal_report import STATUS_NUMBERS, Signal, SignalsReport, SignalStatus
-from gpt_trader_telemetry.health.thresholds import (
+from gpt_trader_telemetry.recording.recorder import LabelSet, Read, Take
+from gpt_trader_telemetry.recording.window import Clock, SlotClock
+from gpt_trader_telemetry.thresholds import (
     BROKER_LATENCY_P95_MS,
     GUARD_TRIP_COUNT,
     MARKET_DATA_STALENESS_SECONDS,
@@ -27,8 +30,6 @@ from gpt_trader_telemetry.health.thresholds import (
     WS_STALENESS_SECONDS,
     Thresholds,
 )
-from gpt_trader_telemetry.recording.recorder import LabelSet, Read, Take
-from gpt_trader_telemetry.recording.window import Clock, SlotClock
 
 MAX_AGE: Final = 0.5
 """Seconds for which one evaluation serves all who ask: one collection, several requests."""
@@ -97,9 +98,13 @@ class Signals:
         self._gave_up_at = -math.inf
 
     def set_source(self, signal: str, source: Read | None) -> None:
-        """Say where ``ws_staleness_seconds`` or ``market_data_staleness_seconds`` comes from, from now on."""
+        """Say where ``ws_staleness_seconds`` or ``market_data_staleness_seconds`` comes from, from now on.
+
+        Raises:
+            UsageError: any other signal.
+        """
         if signal not in self._sources:
-            raise KeyError(f"{signal!r} has no source; {' and '.join(self._sources)} have")
+            raise UsageError(f"{signal!r} takes no source; {' and '.join(self._sources)} do")
         self._sources[signal] = source
 
     def tap(self, metric: Metric, labels: LabelSet) -> Take | None:

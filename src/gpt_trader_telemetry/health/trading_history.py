@@ -10,8 +10,8 @@ from typing import Any, Final
 from gpt_trader_telemetry.catalog import ORDER_SUBMISSION, TRADES_BLOCKED, Metric
 from gpt_trader_telemetry.health.signal_report import SignalsReport
 from gpt_trader_telemetry.health.signals import HISTORY_POINTS, HISTORY_STEP
-from gpt_trader_telemetry.health.thresholds import BROKER_LATENCY_P95_MS
 from gpt_trader_telemetry.recording.recorder import LabelSet, Take
+from gpt_trader_telemetry.thresholds import BROKER_LATENCY_P95_MS
 
 RESULTS: Final = (*ORDER_SUBMISSION.labels[0].values, "blocked")
 _MOST_OPERATIONS: Final = 6

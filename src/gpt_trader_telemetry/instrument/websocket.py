@@ -101,6 +101,10 @@ class WebSocket:
         if error is not None:
             self._error_at = now
 
+    def staleness(self) -> float | None:
+        """Return the seconds since the last message, or since the connection if none came; None before that."""
+        return self._age(self._latest(self._message_at, self._connected_at))
+
     def _reads(self) -> dict[Metric, Callable[[], float | None]]:
         return {
             WS_CONNECTED: lambda: None if self._connected is None else float(self._connected),

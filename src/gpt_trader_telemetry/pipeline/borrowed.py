@@ -1,5 +1,6 @@
 """The pipeline on a MeterProvider that the caller brought: its owner exports, we only add a way to scrape it."""
 
+import os
 import threading
 import time
 from typing import Any
@@ -34,6 +35,11 @@ class BorrowedPipeline:
         road.has_instruments = True
         add_metric_reader(road.reader)
         return road
+
+    @property
+    def instance_id(self) -> str:
+        """What tells this process from others of its service."""
+        return f"pid {os.getpid()}"
 
     def flush(self, timeout: float) -> Delivery:
         """Ask the provider to flush. What it answers is what it believes: stock exporters say yes too early."""

@@ -1,5 +1,7 @@
 """The pipeline where ``OTEL_SDK_DISABLED`` is true: nothing is recorded, nothing leaves."""
 
+import os
+
 from opentelemetry.metrics import MeterProvider, NoOpMeterProvider
 
 from gpt_trader_telemetry.pipeline.delivery import Delivery
@@ -13,6 +15,11 @@ class DisabledPipeline:
         self.recorder = NullRecorder()
         self.meter_provider: MeterProvider = NoOpMeterProvider()
         self.prometheus = None
+
+    @property
+    def instance_id(self) -> str:
+        """What tells this process from others of its service."""
+        return f"pid {os.getpid()}"
 
     def flush(self, timeout: float) -> Delivery:
         """There is nothing to deliver."""

@@ -16,7 +16,7 @@ from gpt_trader_telemetry.pipeline.otlp import OtlpRoad
 from gpt_trader_telemetry.pipeline.patient import Patient
 from gpt_trader_telemetry.pipeline.points import metric_of
 from gpt_trader_telemetry.pipeline.prometheus import PrometheusRoad
-from gpt_trader_telemetry.pipeline.resource import forked_resource, make_resource
+from gpt_trader_telemetry.pipeline.resource import INSTANCE_ID, forked_resource, make_resource
 from gpt_trader_telemetry.pipeline.ticker import Ticker
 from gpt_trader_telemetry.recording.bound import BoundRecorder
 from gpt_trader_telemetry.recording.exemplars import FILTERS
@@ -77,6 +77,11 @@ class OwnPipeline:
         ours = ScopeMetrics(InstrumentationScope(SCOPE, __version__), [item for item in points if item], "")
         users = self._users() if self.prometheus.has_instruments else []
         return [ResourceMetrics(self.resource, [ours, *users], self.resource.schema_url)]
+
+    @property
+    def instance_id(self) -> str:
+        """What tells this process from others of its service."""
+        return str(self.resource.attributes[INSTANCE_ID])
 
     def flush(self, timeout: float) -> Delivery:
         """Deliver what was recorded; wait ``timeout`` seconds at the most."""

@@ -1,0 +1,75 @@
+"""Every route of a bot: health and signals, the page, and the metrics."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from gpt_trader_telemetry._version import __version__
+from gpt_trader_telemetry.health.registry import Health
+from gpt_trader_telemetry.health.signals import Signals
+from gpt_trader_telemetry.health.trading_history import TradingHistory
+from gpt_trader_telemetry.http.app import Handler
+from gpt_trader_telemetry.http.health_routes import HealthView, health_routes, status_document
+from gpt_trader_telemetry.http.page_routes import page_routes
+
+SAMPLED_AT_LEAST_EVERY = 2.0
+"""Seconds for which a sampled report of the signals answers requests, which never call a bot's source themselves."""
+
+
+class BotHealth:
+    """What the bot's routes show, put together from health, signals and history."""
+
+    def __init__(self, health: Health, signals: Signals, trading: TradingHistory) -> None:
+        self.health = health
+        self.signals = signals
+        self.trading = trading
+
+    def sample(self) -> None:
+        """Keep a point of history: once a second, from a background thread."""
+        self.trading.sample(self.signals.sample())
+
+    def health_json(self) -> dict[str, Any]:
+        """Return what ``/health`` answers."""
+        report = self.signals.current(SAMPLED_AT_LEAST_EVERY)
+        health = self.health
+        status, reason = health.overall(
+            report.status.value, signals_missed=any(signal.is_missed for signal in report.signals)
+        )
+        ready, _ = health.is_ready()
+        return {
+            "status": status.value,
+            "live": health.live,
+            "ready": ready,
+            "reason": reason,
+            "checks": health.checks_json(),
+            "signals": report.as_json(),
+        }
+
+    def status_json(self, identity: Mapping[str, str]) -> dict[str, Any]:
+        """Return what the page polls."""
+        signals = self.signals.history()
+        return status_document(
+            generated_at=time.time(),
+            service=identity["service"],
+            instance=identity["instance"],
+            version=__version__,
+            health=self.health_json(),
+            history={
+                "step_seconds": signals["step_seconds"],
+                "end": time.time(),
+                "signals": {name: line["values"] for name, line in signals["signals"].items()},
+                **self.trading.as_json(),
+            },
+        )
+
+
+def bot_routes(bot: BotHealth, metrics: Handler, identity: Mapping[str, str]) -> dict[str, Handler]:
+    """Return every route; ``identity`` has the service's name and the instance's id."""
+    view = HealthView(
+        live=lambda: bot.health.live,
+        ready=bot.health.is_ready,
+        health=bot.health_json,
+        explain=bot.signals.explain,
+        status=lambda: bot.status_json(identity),
+    )
+    return {**health_routes(view), **page_routes(), "/metrics": metrics}
