@@ -7,6 +7,7 @@ uv run examples/paper_bot.py --faults reject=0.3,late=0.2 --duration 60
 
 import sys
 from collections import Counter, deque
+from functools import partial
 from typing import Any
 
 from candles import BadCandlesError, Candle, Market, load_market
@@ -24,6 +25,7 @@ from gpt_trader_telemetry import (
     record_counter,
     record_data_quality,
 )
+from gpt_trader_telemetry.health import check_broker_ping
 from ledger import Ledger
 from paper_cli import Screen, parse_options, replay, stop_on_signals
 from paper_client import BrokerError, Client
@@ -44,6 +46,9 @@ def refusal(answer: dict[str, Any]) -> Rejected | None:
 
 class Broker(Client):
     """The broker's client, measured."""
+
+    def get_time(self) -> dict[str, Any]:
+        return self.request("GET", "/ping")
 
     @broker_call("submit", classify=refusal)
     def submit(self, side: str, size: float, price: float) -> dict[str, Any]:
@@ -182,6 +187,9 @@ def main() -> int:
         bot = Bot(telemetry, Broker(exchange.host), market)
         ledger = Ledger(bot)
         screen = Screen(market, telemetry.server, exchange)
+        telemetry.health.register("broker", partial(check_broker_ping, bot.broker), severity="critical", interval=5)
+        telemetry.health.register("feed", lambda: (telemetry.websocket.staleness() or 0) < 10, interval=5)
+        telemetry.health.mark_ready()
         telemetry.websocket.connected()
         for candle, lag in replay(market.candles, options, stop):
             telemetry.websocket.message()
@@ -189,6 +197,7 @@ def main() -> int:
             bot.on_candle(candle)
             screen.show(bot)
         telemetry.websocket.disconnected()
+        telemetry.health.mark_not_ready("the replay is over")
         ledger.write(options.ledger)
         screen.rest(bot, stop)
     if not telemetry.shutdown(timeout=0.8):

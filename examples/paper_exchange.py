@@ -3,6 +3,7 @@
     POST   /orders        {"side": "buy", "size": 1000, "limit_price": 1.0821}
     DELETE /orders/<id>
     GET    /time
+    GET    /ping         the same, never with a fault
 
 A refusal has an error code, in an answer of 200 or of 400: real brokers do both. The same seed and the same
 sequence of requests give the same answers. ``ledger`` says what was done to each request.
@@ -118,6 +119,9 @@ class PaperExchange:
 
     def handle(self, method: str, path: str, body: bytes) -> Handled:
         """Decide what is done to one request, and write it down."""
+        if (method, path) == ("GET", "/ping"):
+            # Without faults and without a draw: health checks come when they like, and orders keep their fate.
+            return Handled(method, path, None, 200, {"epoch": time.time()})
         with self._lock:
             # Always the same draws, so that the fate of a request depends only on how many came before it.
             fault = self._draw_fault()

@@ -9,6 +9,9 @@ from hypothesis import HealthCheck, settings
 from gpt_trader_telemetry import Settings, Telemetry
 from gpt_trader_telemetry.recording.current import DEFAULT
 
+# Doctests are looked for in modules; these are not tests, and several have one name.
+collect_ignore_glob = ["*/conftest.py", "support/*", "typing/*"]
+
 settings.register_profile(
     "ci", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )

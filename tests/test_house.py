@@ -16,7 +16,7 @@ FLOORS = [
     {"http"},
     {"cli"},
     {"telemetry"},
-    {"__init__", "cli"},
+    {"__init__"},
 ]
 
 

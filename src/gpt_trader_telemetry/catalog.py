@@ -128,7 +128,7 @@ class Metric:
 
 _METRIC_NAME = re.compile(r"gpt_trader_[a-zA-Z0-9_]{1,200}")
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,100}")
-_RESERVED_LABELS = frozenset({"le", "quantile", "job", "instance"})
+_RESERVED_LABELS = frozenset({"le", "quantile", "job", "instance", "otel_metric_overflow"})
 _RESERVED_SUFFIXES = ("_bucket", "_count", "_sum", "_created", "_info", "_total")
 _COUNTER_SUFFIX = "_total"
 

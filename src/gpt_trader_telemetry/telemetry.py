@@ -214,6 +214,7 @@ class Telemetry:
         self._slot.reset_after_fork()
         DEFAULT.reset_after_fork()
         self.websocket.reset()
+        self.account.reset()
         self._process.reset()
         self.signals.reset_after_fork()
         self._trading.reset_after_fork()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from gpt_trader_telemetry.health.entry import Entry
 from gpt_trader_telemetry.health.registry import Health
 from gpt_trader_telemetry.recording.current import Slot
 
@@ -45,13 +46,15 @@ class Bench:
     def settle(self) -> None:
         """Tick at this moment until all that can end has ended."""
 
+        def is_busy(entry: Entry) -> bool:
+            if not entry.running:
+                return False
+            call = entry.check.call
+            return entry.check.name not in self.hung or (isinstance(call, Hanging) and not call.inside)
+
         def is_settled() -> bool:
             self.scheduler.tick()
-            entries = list(self.scheduler._entries.values())
-            return not any(
-                name not in self.hung and entry.running
-                for name, entry in ((entry.check.name, entry) for entry in entries)
-            )
+            return not any(map(is_busy, list(self.scheduler._entries.values())))
 
         eventually(is_settled)
         self.scheduler.tick()

@@ -106,20 +106,20 @@ def report(name: str, status: Status, severity: Severity) -> CheckReport:
 
 
 REASONS = [
-    (dict(live=False, ever_ready=True, ready=True, reason="disk full"), "disk full"),
-    (dict(live=False, ever_ready=True, ready=True, reason=""), "not_live"),
-    (dict(live=True, ever_ready=False, ready=False, reason="loading"), "loading"),
-    (dict(live=True, ever_ready=False, ready=False, reason=""), "starting"),
-    (dict(live=True, ever_ready=True, ready=False, reason="closing"), "closing"),
-    (dict(live=True, ever_ready=True, ready=True, reason="application_ready"), "application_ready"),
+    ((False, True, True, "disk full"), "disk full"),
+    ((False, True, True, ""), "not_live"),
+    ((True, False, False, "loading"), "loading"),
+    ((True, False, False, ""), "starting"),
+    ((True, True, False, "closing"), "closing"),
+    ((True, True, True, "application_ready"), "application_ready"),
 ]
 
 
 @pytest.mark.parametrize(("given", "expected"), REASONS)
-def test_the_reason_is_what_the_bot_said(given: dict[str, object], expected: str) -> None:
+def test_the_reason_is_what_the_bot_said(given: tuple[bool, bool, bool, str], expected: str) -> None:
     """While it is for the bot to say, it is the bot's words."""
-    live, ever_ready, ready, reason = given.values()
-    assert overall(live, ever_ready, ready, {}, reason=reason)[1] == expected  # type: ignore[arg-type]
+    live, ever_ready, ready, reason = given
+    assert overall(live, ever_ready, ready, {}, reason=reason)[1] == expected
 
 
 def test_the_reason_names_the_checks_and_the_signals() -> None:

@@ -3,10 +3,8 @@
 import contextlib
 import dataclasses
 import http.client
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -16,6 +14,7 @@ import pytest
 from gpt_trader_telemetry.http.app import App, Response, json_response, metrics_route
 from gpt_trader_telemetry.http.limits import Limits
 from gpt_trader_telemetry.http.server import start
+from support.certificates import make_certificate
 
 
 @dataclasses.dataclass
@@ -146,19 +145,7 @@ def descriptors():
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory):
     """A self-signed certificate for 127.0.0.1: the paths of (certificate, key)."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("the openssl program, which makes the certificate, is not here")
-    folder = tmp_path_factory.mktemp("tls")
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        [
-            openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-            "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert),
-        ],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return cert, key
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture

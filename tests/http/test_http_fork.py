@@ -136,3 +136,29 @@ def test_a_child_that_exits_in_the_ordinary_way_is_silent(script):
         assert live(server) == 200
         assert server.stop()
     """)
+
+
+def test_the_probes_port_is_let_go_as_well(script):
+    """A child that lives on keeps neither of the parent's two ports from being free."""
+    script(
+        """
+        from gpt_trader_telemetry.http.health_server import Access, start_health_server
+        both = start_health_server({"/live": app_live, "/ready": app_live}, host="127.0.0.1", port=0, access=Access(probe_port=0))
+        ports = [int(url.rpartition(":")[2]) for url in (both.url, both.probe_url)]
+        read, write = os.pipe()
+        child = os.fork()
+        if not child:
+            both.close_inherited()
+            server.close_inherited()
+            os.write(write, b"x")
+            time.sleep(20)
+            os._exit(0)
+        os.read(read, 1)
+        assert both.running and live(both) == 200
+        assert both.stop() and server.stop()
+        for port in ports:
+            socket.create_server(("127.0.0.1", port)).close()
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    """.replace("app_live", "lambda request: json_response(200, {})")
+    )

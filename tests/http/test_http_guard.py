@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import random
 import select
 import socket
 import time
@@ -11,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-HEAD = b"GET /live HTTP/1.1\r\nHost: x\r\n"
+from support.malformed import HEAD, corpus
+
 BIG = b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -196,38 +196,6 @@ def test_a_head_is_limited_in_size(serve, connect, size):
     assert server.counts.malformed == 1
 
 
-def corpus(seed, size):
-    """Requests that are none: known tricks, then mutations of a good request."""
-    yield from (
-        b"\r\n\r\n\r\n", b"\x00" * 50, b"GET\r\n\r\n", b"GET /\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n",
-        b" GET / HTTP/1.1\r\n\r\n",
-        b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
-        b"GET /\x80 HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x5a" * 200,
-        HEAD + b"Bad Name: x\r\n\r\n", HEAD + b": x\r\n\r\n", HEAD + b"X: a\x00b\r\n\r\n", HEAD + b" folded\r\n\r\n",
-        HEAD + b"Content-Length: -1\r\n\r\n", HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
-        HEAD + b"Content-Length: 99999999999999999999999999\r\n\r\n", HEAD + b"Content-Length: 1e3\r\n\r\n",
-        HEAD + b"Transfer-Encoding: gzip\r\n\r\n", HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
-        HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 40 + b"\r\n",
-        HEAD + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\n\r\n",
-        HEAD + b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: a\r\n\r\n",
-        HEAD + b"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: a\r\n\r\n",
-        HEAD + b"Expect: 100-continue\r\nContent-Length: 3\r\n\r\n", b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\nrest",
-        HEAD + b"A: b\r\n" * 900 + b"\r\n", (HEAD + b"\r\n") * 40 + b"junk",
-        b"GET /slow HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-        b"GET /%ff%00%0d%0a?%ff\xc2 HTTP/1.1\r\nHost: x\r\n\r\n", b"GET http:// HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n",
-    )  # fmt: skip
-    dice = random.Random(seed)  # the same corpus in every run
-    good = b"GET /metrics?a=b HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc"
-    for _ in range(size):
-        broken = bytearray(good)
-        for _ in range(dice.randint(1, 6)):
-            place = dice.randrange(len(broken))
-            broken[place : place + dice.randint(0, 3)] = dice.randbytes(dice.randint(0, 3))
-        yield bytes(broken)
-
-
 def attack(server, requests, connect):
     """Send each on its own connection, half of them cut short, and wait until the server has let go of all."""
     for number, request in enumerate(requests):
@@ -256,17 +224,6 @@ def test_malformed_requests_log_nothing(*, serve, connect, ask, site, until, cap
     assert capfd.readouterr() == ("", "")
     assert site.errors == []
     assert server.counts.malformed > 50
-
-
-@pytest.mark.soak
-def test_a_large_malformed_corpus_logs_nothing(*, serve, connect, ask, site, until, caplog, capfd):
-    """The same with ten thousand mutations."""
-    server = serve(head_seconds=0.4, idle_seconds=0.3, request_seconds=1.0)
-    caplog.clear()
-    attack(server, corpus(2, 10_000), connect)
-    assert quick(ask, server) == 200
-    until(lambda: server.connections == 0)
-    assert (caplog.records, capfd.readouterr(), site.errors) == ([], ("", ""), [])
 
 
 def test_without_descriptors_it_waits_and_recovers(serve, connect, ask, site, caplog):

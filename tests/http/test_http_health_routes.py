@@ -16,7 +16,6 @@ from gpt_trader_telemetry.http.app import App, Request, json_response
 from gpt_trader_telemetry.http.health_routes import (
     HealthView,
     health_routes,
-    history_document,
     probe_routes,
     status_document,
 )
@@ -158,19 +157,6 @@ def test_a_reason_and_an_error_show_no_secret(health):
     assert "[redacted]" in ask(health_routes(loose), "/ready")[1]["reason"]
 
 
-def test_the_history_has_one_list_a_signal():
-    """What the page draws, from what the signals and the trading history keep."""
-    document = history_document(
-        {"step_seconds": 5.0, "points": 2, "signals": {"a": {"values": [None, 1.5], "statuses": [None, "OK"]}}},
-        {"orders": {"success": [1, 2]}, "latency_p95_ms": {}},
-        end=7.0,
-    )
-    assert document == {
-        "step_seconds": 5.0, "end": 7.0, "signals": {"a": [None, 1.5]}, "orders": {"success": [1, 2]},
-        "latency_p95_ms": {},
-    }  # fmt: skip
-
-
 @pytest.fixture
 def server():
     """Start health servers; they are stopped at the end."""
@@ -189,11 +175,6 @@ def server():
 @pytest.fixture
 def http(ask):
     """Send one request to a server: (status, headers, body)."""
-    return ask
-
-
-@pytest.fixture
-def ask_all():
     return ask
 
 
@@ -269,7 +250,7 @@ def test_only_the_token_itself_passes(header, passes):
     assert BearerToken(TOKEN).is_carried_by(Request("GET", "/health", "", {"authorization": header})) is passes
 
 
-def test_the_token_is_never_shown(health, tmp_path, server, http, caplog, capfd):
+def test_the_token_is_never_shown(*, health, tmp_path, server, http, caplog, capfd):
     """Not in a refusal, a repr or a log, the one that was sent included."""
     caplog.set_level(logging.DEBUG)
     path = tmp_path / "token"

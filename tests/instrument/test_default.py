@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import itertools
 import logging
 import threading
 import tracemalloc
@@ -26,7 +27,7 @@ from gpt_trader_telemetry import (
     record_histogram,
 )
 from gpt_trader_telemetry.recording.current import DEFAULT
-from support.scraping import scrape
+from support.scraping import OPENMETRICS, TEXT, parse, scrape
 
 TRADES = "gpt_trader_trades_executed_total"
 
@@ -410,3 +411,33 @@ def test_a_finalizer_may_record_wherever_the_collector_runs(telemetry) -> None:
     assert not worker.is_alive(), "a finalizer waits for a lock that its own thread holds"
     gc.collect()
     assert broker_calls(telemetry) == {("success", "none"): 600, ("failure", "cancelled"): 600}
+
+
+def test_a_series_that_the_collector_brings_about_breaks_no_scrape(telemetry) -> None:
+    """A finalizer records something new in the middle of a scrape: the scrape is whole all the same."""
+    numbers = itertools.count()
+
+    def on_collection(phase: str, _info: dict) -> None:
+        if phase == "stop":
+            number = next(numbers)
+            telemetry.record_counter("gpt_trader_births", 1, {"number": number})
+            telemetry.record_gauge(f"gpt_trader_birth_{number % 500}", 1)
+            telemetry.broker_call(f"op {number}")(lambda: None)()
+
+    for number in range(100):
+        telemetry.record_counter("gpt_trader_births", 1, {"number": f"before {number}"})
+    thresholds = gc.get_threshold()
+    gc.callbacks.append(on_collection)
+    gc.set_threshold(150, 1_000_000, 1_000_000)
+    try:
+        # Tuples that lie about for reuse would be taken without the collector's knowledge.
+        used_up = [(number, number) for number in range(5000)]
+        scrapes = [telemetry.metrics_text(accept) for accept in (TEXT, OPENMETRICS) * 2]
+        del used_up
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.callbacks.remove(on_collection)
+    for text in scrapes:
+        assert parse(text).total("gpt_trader_births_total") >= 100
+    assert scrape(telemetry).total("gpt_trader_births_total") == 100 + next(numbers)
+    assert faults(telemetry) == 0

@@ -5,6 +5,8 @@ import random
 import time
 from datetime import UTC, datetime
 
+from gpt_trader_telemetry import __version__
+
 POINTS = 180
 SIGNALS = {
     "order_error_rate": ("ratio", 0.05, 0.15),
@@ -40,7 +42,7 @@ def status_of(state: str, now: float | None = None) -> dict:
         "generated_at": now,
         "service": "gpt-trader",
         "instance": "paper-eu-1",
-        "version": "gpt-trader-telemetry 0.3.0",
+        "version": __version__,
         "health": {
             "status": word,
             "live": True,

@@ -195,15 +195,15 @@ class Windows:
     def _calls(self) -> dict[str, list[tuple[LabelSet, Sketch]]]:
         """Return each operation's series that hold values."""
         series: dict[str, list[tuple[LabelSet, Sketch]]] = {}
-        for labels, window in list(self._latencies.items()):
+        for labels, window in list(self._latencies.copy().items()):
             sketch = window.read()
             if sketch.counts:
                 series.setdefault(_first(labels), []).append((labels, sketch))
         return series
 
     def _read(self, metric: Metric) -> dict[LabelSet, float]:
-        # Copying a dict's items runs in C without calling back: a series born meanwhile is in or out.
-        return {labels: window.total() for labels, window in list(self._counts[metric].items())}
+        # A dict's copy is made at one go: a series born meanwhile is in or out.
+        return {labels: window.total() for labels, window in list(self._counts[metric].copy().items())}
 
 
 def _succeeded(labels: LabelSet) -> bool:

@@ -67,7 +67,7 @@ class Scheduler:
         self.pool.reset_after_fork()
         self.loops.reset_after_fork()
         now = self.clock()
-        for name, entry in list(self._entries.items()):
+        for name, entry in list(self._entries.copy().items()):
             # The loop it was registered on runs in the parent, whatever this copy of it says.
             self._entries[name] = Entry(replace(entry.check, loop=None), now)
         self._arrange()

@@ -19,7 +19,7 @@ from gpt_trader_telemetry.health.scrub import scrub_text
 from gpt_trader_telemetry.health.verdict import Overall
 from gpt_trader_telemetry.http.app import Handler, Request, Response, compressed, json_response
 
-__all__ = ["PROBE_PATHS", "HealthView", "health_routes", "history_document", "probe_routes", "status_document"]
+__all__ = ["PROBE_PATHS", "HealthView", "health_routes", "probe_routes", "status_document"]
 
 PROBE_PATHS: Final = ("/live", "/ready")
 """What an orchestrator asks: open to everybody, and answered without waiting for anything."""
@@ -100,7 +100,10 @@ def status_document(
         instance: ``service.instance.id``, or whatever tells this bot from others.
         version: of the bot, or of this library.
         health: what ``/health`` answers.
-        history: what ``history_document`` returns.
+        history: ``step_seconds``, ``end`` (seconds since the epoch), ``signals`` (a list of values for each
+            signal), ``orders`` (a list of counts for each of success, rejected, failed and blocked) and
+            ``latency_p95_ms`` (a list for each operation): at most 180 points each, the oldest first, None where
+            nothing is known.
     """
     return {
         "generated_at": generated_at,
@@ -109,27 +112,6 @@ def status_document(
         "version": version,
         "health": dict(health),
         "history": dict(history),
-    }
-
-
-def history_document(signals: Mapping[str, Any], trading: Mapping[str, Any], *, end: float) -> dict[str, Any]:
-    """Return the ``history`` of ``/status.json``: lists of at most 180 points, the oldest first.
-
-    Args:
-        signals: what ``Signals.history`` returns.
-        trading: what ``TradingHistory.as_json`` returns.
-        end: when the last point ends, in seconds since the epoch.
-
-    >>> line = {"values": [None, 2.0], "statuses": [None, "OK"]}
-    >>> signals = {"step_seconds": 5.0, "signals": {"guard_trip_count": line}}
-    >>> history_document(signals, {"orders": {}, "latency_p95_ms": {}}, end=10.0)["signals"]
-    {'guard_trip_count': [None, 2.0]}
-    """
-    return {
-        "step_seconds": signals["step_seconds"],
-        "end": end,
-        "signals": {name: line["values"] for name, line in signals["signals"].items()},
-        **trading,
     }
 
 

@@ -39,7 +39,9 @@ class Access:
 
     def __post_init__(self) -> None:
         if self.tls_key is not None and self.tls_certificate is None:
-            raise ConfigurationError("a TLS key is given without a certificate")
+            raise ConfigurationError(
+                "a TLS key is given without a certificate; set GPT_TRADER_HEALTH_TLS_CERTIFICATE too"
+            )
 
 
 class HealthServer:

@@ -6,6 +6,7 @@ one does with it. While a generator waits at a ``yield``, its scope is not that 
 
 import sys
 from collections.abc import AsyncGenerator, Callable, Generator
+from time import perf_counter
 from typing import Any
 
 from gpt_trader_telemetry.instrument.site import Site
@@ -13,38 +14,48 @@ from gpt_trader_telemetry.instrument.site import Site
 
 def recorded_generator(function: Callable[..., Any], site: Site) -> Callable[..., Generator[Any, Any, Any]]:
     """Return a generator function that does what ``function`` does and records it."""
+    steps_in = site.judges_runs  # what else runs in a context asks only for these
 
     def recorded(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        with site.open(args, kwargs) as scope:
+        scope = site.open(args, kwargs)
+        scope = scope.__enter__() if steps_in else scope.resumed(perf_counter())
+        try:
             inner = function(*args, **kwargs)
             sent = thrown = None
             while True:
                 try:
                     item = inner.send(sent) if thrown is None else inner.throw(thrown)
                 except StopIteration as stop:
-                    if isinstance(thrown, GeneratorExit):
-                        scope.finish(thrown)
                     scope.value = stop.value
+                    scope.finish(thrown if isinstance(thrown, GeneratorExit) else None)
                     return stop.value
                 finally:
                     # An exception that is raised on refers to this frame: no circle.
                     thrown = None
-                scope.leave()
+                if steps_in:
+                    scope.leave()
                 try:
                     sent = yield item
                 except BaseException as error:
                     thrown = error
                 # Outside the handler, so that what the generator raises does not get `thrown` as its context.
-                scope.__enter__()
+                if steps_in:
+                    scope.__enter__()
+        except BaseException as error:
+            scope.finish(error)
+            raise
 
     return recorded
 
 
 def recorded_async_generator(function: Callable[..., Any], site: Site) -> Callable[..., AsyncGenerator[Any, Any]]:
     """Return an asynchronous generator function that does what ``function`` does and records it."""
+    steps_in = site.judges_runs
 
     async def recorded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        with site.open(args, kwargs) as scope:
+        scope = site.open(args, kwargs)
+        scope = scope.__enter__() if steps_in else scope.resumed(perf_counter())
+        try:
             inner = function(*args, **kwargs)
             step = _first_step(inner)
             thrown = None
@@ -52,21 +63,25 @@ def recorded_async_generator(function: Callable[..., Any], site: Site) -> Callab
                 try:
                     item = await step
                 except StopAsyncIteration:
-                    if isinstance(thrown, GeneratorExit):
-                        scope.finish(thrown)
+                    scope.finish(thrown if isinstance(thrown, GeneratorExit) else None)
                     return
                 finally:
                     # Both refer to an exception that is raised on, and it to this frame.
                     del step
                     thrown = None
-                scope.leave()
+                if steps_in:
+                    scope.leave()
                 sent = None
                 try:
                     sent = yield item
                 except BaseException as error:
                     thrown = error
-                scope.__enter__()
+                if steps_in:
+                    scope.__enter__()
                 step = inner.asend(sent) if thrown is None else inner.athrow(thrown)
+        except BaseException as error:
+            scope.finish(error)
+            raise
 
     return recorded
 

@@ -145,14 +145,14 @@ class BoundRecorder:
         self._read_gauges()
         with self._folding:
             self._fold_feeds()
-            # Copying a dict's items runs in C without calling back, so a series born meanwhile is in or out.
-            families = [family for family in list(self._structure.families.values()) if family.metric.exposed]
-            yield [Collected(family.metric, list(family.cells.items())) for family in families]
+            # A dict's copy is made at one go; its items are not, since the garbage collector may run in between.
+            families = [family for family in list(self._structure.families.copy().values()) if family.metric.exposed]
+            yield [Collected(family.metric, list(family.cells.copy().items())) for family in families]
 
     def _read_gauges(self) -> None:
         # Outside the lock: this is the bot's own code and may be slow.
-        for family in list(self._structure.families.values()):
-            for labels, read in list(family.reads.items()):
+        for family in list(self._structure.families.copy().values()):
+            for labels, read in list(family.reads.copy().items()):
                 try:
                     value = read()
                 except Exception as error:
@@ -161,7 +161,7 @@ class BoundRecorder:
                 _show_read(family, labels, value)
 
     def _fold_feeds(self) -> None:
-        for feed in list(self._structure.feeds.values()):
+        for feed in list(self._structure.feeds.copy().values()):
             if feed.pending:
                 feed.fold()
 
@@ -192,7 +192,7 @@ class BoundRecorder:
             return labels, cell
         with self._births:
             if labels not in family.cells and not family.cardinality.admits(len(family.cells)):
-                family.cardinality.warn(family.cells)
+                family.cardinality.warn(family.cells.copy())
                 labels = OVERFLOW
             return labels, family.cells.setdefault(labels, family.new_cell())
 
@@ -234,7 +234,7 @@ class BoundRecorder:
 
     def __iter__(self) -> Iterator[Metric]:
         """Iterate over the metrics that have series."""
-        return iter([family.metric for family in list(self._structure.families.values()) if family.cells])
+        return iter([family.metric for family in list(self._structure.families.copy().values()) if family.cells])
 
 
 def _show_read(family: Family, labels: LabelSet, value: float | None) -> None:

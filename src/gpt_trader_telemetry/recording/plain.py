@@ -134,7 +134,7 @@ class PlainRecorder:
         with self._births:
             known = instrument.known
             if labels not in known and not instrument.cardinality.admits(len(known)):
-                instrument.cardinality.warn(known)
+                instrument.cardinality.warn(known.copy())
                 labels = OVERFLOW
             if labels not in known:
                 tapped = None if self._tap is None or metric.kind is Kind.GAUGE else self._tap(metric, labels)
@@ -170,7 +170,7 @@ class PlainRecorder:
 
     def _observations(self, metric: Metric) -> Callable[[CallbackOptions], Iterable[Observation]]:
         def observations(_options: CallbackOptions) -> Iterable[Observation]:
-            for labels, read in list(self._watched[metric].items()):
+            for labels, read in list(self._watched[metric].copy().items()):
                 try:
                     value = read()
                 except Exception as error:

@@ -160,7 +160,7 @@ class Cardinality:
             return
         self._warned = True
         values: dict[str, set[str]] = {}
-        for labels in known:
+        for labels in list(known):
             for name, value in labels:
                 values.setdefault(name, set()).add(value)
         guilty = max(values, key=lambda name: len(values[name]), default="?")

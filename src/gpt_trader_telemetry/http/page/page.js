@@ -139,9 +139,10 @@ const age = (at) => words.ago(Math.max(0, botTime() - at));
 function render() {
   const { service, instance, version } = page.latest;
   say(byId("service"), service);
-  say(byId("instance"), instance);
+  // Of a random identifier, the beginning tells it from its neighbours.
+  say(byId("instance"), /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i.test(instance) ? instance.slice(0, 8) : instance);
   byId("instance").title = instance;
-  say(byId("foot"), version);
+  say(byId("foot"), `gpt-trader-telemetry ${version}`);
   renderVerdict();
   renderSignals();
   renderChecks();

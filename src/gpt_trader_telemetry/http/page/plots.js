@@ -60,11 +60,12 @@ export function drawSpark(box, values, signal) {
   if (crit < top) picture.append(level(crit, top, "crit"));
   picture.append(svg("path", { class: "area", d: path(values, top, true) }), svg("path", { class: "line", d: path(values, top, false) }));
   box.replaceChildren(picture);
-  const last = values.at(-1);
-  if (typeof last === "number") {
+  // The point of this moment may not have been sampled yet.
+  const at = values.findLastIndex((value) => typeof value === "number");
+  if (at >= values.length - 3) {
     const dot = el("span", { class: "end" });
-    dot.style.left = "100%";
-    dot.style.top = `${100 - (100 * last) / top}%`;
+    dot.style.left = `${(100 * at) / Math.max(1, values.length - 1)}%`;
+    dot.style.top = `${100 - (100 * values[at]) / top}%`;
     box.append(dot);
   }
 }

@@ -129,7 +129,7 @@ export function checkSays(check) {
   const details = check.details ?? {};
   for (const saying of checkLevel(check) === "ok" ? REMARKS : SAYINGS) {
     const said = saying(details);
-    if (said) return capital(said);
+    if (said) return said;
   }
   return "";
 }

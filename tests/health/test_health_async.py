@@ -1,0 +1,320 @@
+"""Coroutines as checks: on the loop they were registered on, or on one of the runner's own."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any
+
+import pytest
+from health_bench import eventually
+
+from gpt_trader_telemetry.errors import UsageError
+from gpt_trader_telemetry.health import Health, Status
+from gpt_trader_telemetry.health.loops import NoLoopError, OwnLoops
+
+
+@contextmanager
+def loop_in_a_thread() -> Iterator[asyncio.AbstractEventLoop]:
+    """The bot's own loop, in a thread as a bot may have it."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield loop
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+def call_on(loop: asyncio.AbstractEventLoop, call: Callable[[], Any]) -> Any:
+    """Call something in the loop's thread."""
+
+    async def calling() -> Any:
+        return call()
+
+    return asyncio.run_coroutine_threadsafe(calling(), loop).result(10)
+
+
+def status_of(health: Health, name: str = "check") -> Status:
+    return health.reports()[name].status
+
+
+class Loops:
+    """A check that notes which loop it runs on."""
+
+    def __init__(self) -> None:
+        self.seen: list[asyncio.AbstractEventLoop] = []
+
+    async def __call__(self) -> None:
+        self.seen.append(asyncio.get_running_loop())
+
+
+def test_a_coroutine_runs_on_the_loop_it_was_registered_on(health: Health) -> None:
+    """There its sessions and locks belong."""
+    check = Loops()
+    with loop_in_a_thread() as loop:
+        call_on(loop, lambda: health.register("check", check, interval=0.01))
+        eventually(lambda: len(check.seen) >= 3)
+        assert set(check.seen) == {loop}
+        assert status_of(health) is Status.PASS
+        health.unregister("check")
+
+
+def test_without_a_loop_it_runs_on_one_of_the_runners_own(health: Health) -> None:
+    """The same one each time, so that what a check keeps between its runs belongs to it."""
+    check = Loops()
+    health.register("check", check, interval=0.01)
+    health.register("lambda", lambda: check(), interval=0.01)  # noqa: PLW0108 - an awaitable from a plain function
+    health.register("partial", partial(check), interval=0.01)
+    eventually(lambda: len(check.seen) >= 9)
+    assert len(set(check.seen)) == 1
+    assert {report.status for report in health.reports().values()} == {Status.PASS}
+
+
+def test_when_its_loop_has_ended_it_runs_on_the_runners_own(health: Health) -> None:
+    """A bot restarts its loop; its checks go on."""
+    check = Loops()
+    with loop_in_a_thread() as loop:
+        call_on(loop, lambda: health.register("check", check, interval=0.02, timeout=5))
+        eventually(lambda: loop in check.seen)
+    eventually(lambda: check.seen[-1] is not loop)
+    eventually(lambda: status_of(health) is Status.PASS)
+
+
+def test_a_loop_that_stops_half_way_through_a_check_fails_it(health: Health) -> None:
+    """It will not end any more, and nobody waits for it for ever."""
+    entered = threading.Event()
+    ran: list[str] = []
+
+    async def check() -> None:
+        entered.set()
+        ran.append("x")
+        if len(ran) == 1:
+            await asyncio.Event().wait()
+
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    call_on(loop, lambda: health.register("check", check, timeout=20, interval=0.2))
+    entered.wait(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    eventually(lambda: status_of(health) is Status.FAIL)
+    assert "event loop ended" in health.reports()["check"].details["error"]
+    eventually(lambda: status_of(health) is Status.PASS)
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+
+
+@pytest.mark.parametrize(
+    ("returned", "status"), [(None, "pass"), (True, "pass"), (False, "fail"), ((False, {"a": 1}), "fail"), (3, "fail")]
+)
+def test_what_a_coroutine_returns_is_understood_as_from_a_function(returned: object, status: str) -> None:
+    """The same table."""
+    health = Health(autostart=False)
+
+    async def check() -> object:
+        return returned
+
+    health.register("check", check)
+    assert health.run_once()["check"].status.value == status
+    health.stop()
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), SystemExit(1), KeyboardInterrupt(), asyncio.CancelledError()])
+def test_what_a_coroutine_raises_fails_it_and_leaves_the_bots_loop_running(error: BaseException) -> None:
+    """A SystemExit that reached the loop would end it, and the bot with it."""
+    health = Health(autostart=False)
+
+    async def check() -> None:
+        raise error
+
+    with loop_in_a_thread() as loop:
+        call_on(loop, lambda: health.register("check", check))
+        report = health.run_once()["check"]
+        assert (report.status, report.details["error_type"]) == (Status.FAIL, type(error).__name__)
+        assert loop.is_running()
+    health.stop()
+
+
+def test_a_hung_coroutine_is_cancelled_at_its_time_out(health: Health) -> None:
+    """It gets to clean up, and its next run is not held up."""
+    cancelled: list[float] = []
+
+    async def check() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.append(time.monotonic())
+            raise
+
+    health.register("check", check, timeout=0.05, interval=0.1)
+    eventually(lambda: len(cancelled) >= 3)
+    assert health.reports()["check"].details["timed_out"] is True
+
+
+def test_a_coroutine_that_swallows_its_cancellation_is_never_run_twice_at_once(health: Health) -> None:
+    """It counts as hung until it really ends, and then runs anew."""
+    inside = most = runs = 0
+    hold = True
+
+    async def check() -> None:
+        nonlocal inside, most, runs
+        runs += 1
+        inside += 1
+        most = max(most, inside)
+        while hold:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.01)
+        inside -= 1
+
+    health.register("check", check, timeout=0.02, interval=0.02)
+    eventually(lambda: health.reports()["check"].details.get("running_for_seconds", 0) > 0.2)
+    assert (runs, most) == (1, 1)
+    hold = False
+    eventually(lambda: status_of(health) is Status.PASS)
+    assert most == 1
+
+
+def test_a_coroutine_that_blocks_the_runners_loop_holds_up_no_other(health: Health) -> None:
+    """It is left behind on it; the others get a new one, and the old one ends when it can."""
+    release = threading.Event()
+    runs = 0
+
+    async def blocks() -> None:
+        release.wait(30)
+
+    async def works() -> None:
+        nonlocal runs
+        runs += 1
+
+    health.register("blocks", blocks, timeout=0.1, interval=0.1)
+    eventually(lambda: health.reports()["blocks"].details.get("timed_out"))
+    health.register("works", works, timeout=8, interval=0.05)
+    eventually(lambda: runs > 3)
+    assert health.scheduler.loops.threads == 2
+    release.set()
+    eventually(lambda: health.scheduler.loops.threads == 1)
+    eventually(lambda: status_of(health, "blocks") is Status.PASS)
+
+
+def test_when_all_loops_are_blocked_the_next_check_says_so() -> None:
+    """A bound like the one of threads."""
+    loops = OwnLoops("gpt-trader-health-test")
+    release = threading.Event()
+    for number in range(OwnLoops.MAX):
+        loop = loops.current()
+        loop.call_soon_threadsafe(release.wait, 30)
+        assert loops.threads == number + 1
+        loops.retire(loop)
+    with pytest.raises(NoLoopError, match="blocked by other checks"):
+        loops.current()
+    release.set()
+    eventually(lambda: loops.threads == 0)
+    assert loops.current().is_running()
+    loops.stop()
+    loops.join(5)
+    with pytest.raises(NoLoopError, match="stopped"):
+        loops.current()
+
+
+def test_a_check_without_a_loop_to_run_on_fails_as_one_without_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The coroutine is disposed of without a warning."""
+
+    def none_left(_self: OwnLoops) -> None:
+        raise NoLoopError("4 event loops are blocked by other checks")
+
+    monkeypatch.setattr(OwnLoops, "current", none_left)
+    health = Health(autostart=False)
+    health.register("check", Loops())
+    details = health.run_once()["check"].details
+    assert dict(details) == {"no_thread": True, "error": "4 event loops are blocked by other checks"}
+    health.stop()
+
+
+def test_a_check_on_a_blocked_bot_loop_times_out_and_does_not_start_late(health: Health) -> None:
+    """By the time that the loop is free, nobody waits for it any more."""
+    release = threading.Event()
+    check = Loops()
+    with loop_in_a_thread() as loop:
+        loop.call_soon_threadsafe(release.wait, 30)
+        made = threading.Event()
+
+        def register() -> None:
+            health.register("check", check, timeout=0.05, interval=60)
+            made.set()
+
+        loop.call_soon_threadsafe(register)
+        loop.call_soon_threadsafe(release.wait, 30)
+        release.set()
+        made.wait(10)
+        release.clear()
+        blocking = threading.Event()
+        loop.call_soon_threadsafe(lambda: (blocking.set(), release.wait(30)))
+        blocking.wait(10)
+        health.register("other", Loops(), interval=0.05)
+        health.scheduler.run_all()
+        eventually(lambda: health.reports()["check"].details.get("timed_out"))
+        runs = len(check.seen)
+        eventually(lambda: status_of(health, "other") is Status.PASS)
+        release.set()
+        call_on(loop, lambda: None)
+        call_on(loop, lambda: None)
+        assert len(check.seen) == runs
+
+
+def test_run_once_on_the_loop_that_a_check_is_to_run_on_is_an_error() -> None:
+    """It would wait for itself; the message says what to do instead, and that works."""
+    health = Health(autostart=False)
+
+    async def bot() -> None:
+        health.register("check", Loops())
+        with pytest.raises(UsageError, match=r"asyncio\.to_thread"):
+            health.run_once()
+        assert (await asyncio.to_thread(health.run_once))["check"].ok
+
+    asyncio.run(bot())
+    health.stop()
+
+
+def test_a_hung_coroutine_and_its_loop_end_with_stop() -> None:
+    """No thread, no task and no warning is left."""
+    health = Health()
+
+    async def check() -> None:
+        await asyncio.sleep(60)
+
+    health.register("check", check)
+    eventually(lambda: health.scheduler.loops.threads)
+    health.stop()
+
+
+def test_eager_tasks_do_not_run_foreign_code_under_our_lock(health: Health) -> None:
+    """A bot may have its loop start tasks at once (Python 3.12)."""
+    factory = getattr(asyncio, "eager_task_factory", None)
+    if factory is None:
+        pytest.skip("no eager tasks here")
+    check = Loops()
+    with loop_in_a_thread() as loop:
+        loop.call_soon_threadsafe(loop.set_task_factory, factory)
+        call_on(loop, lambda: health.register("check", check))
+        eventually(lambda: status_of(health) is Status.PASS)
+        assert check.seen == [loop]
+
+
+def test_an_old_task_factory_will_do(health: Health) -> None:
+    """One that knows of no context."""
+
+    def factory(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        return asyncio.Task(coroutine, loop=loop)
+
+    with loop_in_a_thread() as loop:
+        loop.call_soon_threadsafe(loop.set_task_factory, factory)
+        call_on(loop, lambda: health.register("check", Loops()))
+        eventually(lambda: status_of(health) is Status.PASS)
