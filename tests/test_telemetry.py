@@ -411,3 +411,80 @@ def test_memory_does_not_grow_with_calls_between_scrapes(telemetry) -> None:
         time.sleep(0.02)  # the folding thread's own clock is what is waited for
     assert not any(feed.pending for feed in feeds.values())
     assert scrape(telemetry).value("gpt_trader_guard_checks_total", guard="g", result="success") == 300_000
+
+
+def test_a_signal_handler_may_shut_down_while_shutdown_runs() -> None:
+    """SIGTERM while leaving the `with` block: the second call says that it did not wait, and nothing hangs."""
+    telemetry = Telemetry(Settings())
+    answers: list[Delivery] = []
+    stop = telemetry._pipeline.shutdown
+    telemetry._pipeline.shutdown = lambda timeout: (answers.append(telemetry.shutdown(0.5)), stop(timeout))[1]
+    assert telemetry.shutdown() is Delivery.DELIVERED
+    assert answers == [Delivery.TIMED_OUT]
+    assert telemetry.shutdown() is Delivery.DELIVERED
+
+
+def test_a_second_threads_shutdown_keeps_its_own_bound() -> None:
+    """It does not wait for the first one's longer time-out."""
+    telemetry = Telemetry(Settings())
+    entered, release = threading.Event(), threading.Event()
+    stop = telemetry._pipeline.shutdown
+
+    def slow(timeout: float) -> Delivery:
+        entered.set()
+        release.wait(10)
+        return stop(timeout)
+
+    telemetry._pipeline.shutdown = slow
+    first = threading.Thread(target=telemetry.shutdown)
+    first.start()
+    entered.wait(5)
+    started = time.monotonic()
+    assert telemetry.shutdown(0.1) is Delivery.TIMED_OUT
+    assert time.monotonic() - started < 1
+    release.set()
+    first.join()
+
+
+def test_one_odd_value_ends_neither_road() -> None:
+    """A whole number beyond 64 bits and sums beyond any float are shown as what comes nearest."""
+    with http_receiver() as received, Telemetry(Settings(otlp_endpoint=received.endpoint)) as telemetry:
+        telemetry.record_gauge("gpt_trader_wallet_wei", 10 * 10**18)
+        for _ in range(2):
+            telemetry.record_histogram("gpt_trader_sizes", 1.7e308)
+        telemetry.record_counter(TRADES)
+        assert telemetry.flush(5)
+        assert received.value("gpt_trader_wallet_wei") == 1e19
+        found = scrape(telemetry)
+        assert (found.value(TRADES), found.value("gpt_trader_sizes_sum")) == (1, float("inf"))
+
+
+def test_orders_that_overlap_hold_nothing_of_one_another() -> None:
+    """A task that submits the next order before it ends: values are let go of, however long the chain."""
+    import asyncio
+    import weakref
+
+    class Answer:
+        pass
+
+    alive: weakref.WeakSet = weakref.WeakSet()
+    tasks: list = []
+    with Telemetry(Settings()) as telemetry:
+
+        @telemetry.order_submission(side="buy")
+        async def submit(left: int) -> Answer:
+            if left:
+                tasks.append(asyncio.create_task(submit(left - 1)))
+            await asyncio.sleep(0)
+            answer = Answer()
+            alive.add(answer)
+            return answer
+
+        async def main() -> None:
+            await submit(200)
+            while tasks:
+                await tasks.pop()
+            gc.collect()
+            assert len(alive) <= 2
+
+        asyncio.run(main())

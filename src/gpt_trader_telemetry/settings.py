@@ -115,6 +115,8 @@ class Settings:
             self.exemplar_filter,
             ", ".join(_EXEMPLAR_FILTERS),
         )
+        if any(not f"{key}{value}".isprintable() for key, value in self.otlp_headers.items()):
+            raise ConfigurationError("otlp_headers: a header holds a line break or another control character")
         for name in ("otlp_headers", "resource_attributes"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 

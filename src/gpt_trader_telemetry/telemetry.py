@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 _SERVER_STOP_TIMEOUT: Final = 0.4
 _SAMPLE_INTERVAL: Final = 1.0
+_LONGEST_WAIT: Final = 1e6
 
 
 class Telemetry:
@@ -96,7 +97,8 @@ class Telemetry:
         )
         self.account = Account(self._slot)
         self.signals.watch(self._pipeline.recorder, SAMPLED_AT_LEAST_EVERY)
-        self._closing = threading.Lock()
+        self._closing = threading.RLock()
+        self._is_closing = False
         self._delivery: Delivery | None = None
         self.server: HealthServer | None = self._serve()
         """The HTTP server, with its ``url``; None where the settings start none."""
@@ -186,18 +188,29 @@ class Telemetry:
         True only if everything was delivered. A second call returns what the first did. Decorated functions go
         on working and record nothing.
         """
-        with self._closing:
+        if not self._closing.acquire(timeout=max(0.0, min(timeout, _LONGEST_WAIT))):
+            return Delivery.TIMED_OUT  # another thread is at it
+        try:
             if self._delivery is None:
-                if DEFAULT.recorder is self._pipeline.recorder:
-                    DEFAULT.set(None)
-                self._slot.set(None)
-                self._sampler.stop()
-                self._delivery = self._pipeline.shutdown(timeout)
-                self.health.stop(_SERVER_STOP_TIMEOUT)
-                if self.server is not None:
-                    self.server.stop(_SERVER_STOP_TIMEOUT)
-                atexit.unregister(self.shutdown)
+                if self._is_closing:
+                    return Delivery.TIMED_OUT  # a signal handler, on the thread that is at it
+                self._is_closing = True
+                self._delivery = self._close(timeout)
             return self._delivery
+        finally:
+            self._closing.release()
+
+    def _close(self, timeout: float) -> Delivery:
+        if DEFAULT.recorder is self._pipeline.recorder:
+            DEFAULT.set(None)
+        self._slot.set(None)
+        self._sampler.stop(_SERVER_STOP_TIMEOUT / 2)
+        delivery = self._pipeline.shutdown(timeout)
+        self.health.stop(_SERVER_STOP_TIMEOUT / 2)
+        if self.server is not None:
+            self.server.stop(_SERVER_STOP_TIMEOUT)
+        atexit.unregister(self.shutdown)
+        return delivery
 
     def __enter__(self) -> Self:
         return self
@@ -210,7 +223,7 @@ class Telemetry:
     def _restart_after_fork(self) -> None:
         if self._delivery is not None:
             return
-        self._closing = threading.Lock()
+        self._closing = threading.RLock()
         self._slot.reset_after_fork()
         DEFAULT.reset_after_fork()
         self.websocket.reset()
@@ -314,6 +327,11 @@ class _Default:
         self.lock = threading.Lock()
         self.telemetry: Telemetry | None = None
         self.made_with: tuple[object, ...] = ()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._reset_after_fork)
+
+    def _reset_after_fork(self) -> None:
+        self.lock = threading.Lock()
 
 
 _default = _Default()

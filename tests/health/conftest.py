@@ -27,5 +27,6 @@ def health() -> Iterator[Health]:
 @pytest.fixture(autouse=True)
 def no_thread_left() -> Iterator[None]:
     """Leave no thread behind: what was stopped has ended."""
+    before = set(our_threads())
     yield
-    eventually(lambda: not our_threads())
+    eventually(lambda: not set(our_threads()) - before, patience=5.0)

@@ -104,7 +104,7 @@ def test_a_loop_that_stops_half_way_through_a_check_fails_it(health: Health) -> 
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     eventually(lambda: status_of(health) is Status.FAIL)
-    assert "event loop ended" in health.reports()["check"].details["error"]
+    assert health.reports()["check"].details["error_type"] == "LoopEndedError"
     eventually(lambda: status_of(health) is Status.PASS)
     for task in asyncio.all_tasks(loop):
         task.cancel()

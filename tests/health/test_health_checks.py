@@ -24,6 +24,7 @@ from gpt_trader_telemetry.health import (
     check_ws_freshness,
 )
 from gpt_trader_telemetry.health.timestamps import age_of, unix_time
+from support.scraping import scrape
 
 NOW = 1770336000.0
 
@@ -177,7 +178,10 @@ WS = [
     ),
     (
         {"last_message_ts": NOW - 99, "last_heartbeat_ts": NOW - 99}, False, "warning",
-        {"last_message_age_seconds": 99.0, "last_heartbeat_age_seconds": 99.0, "stale": True, "stale_reason": "message"},
+        {
+            "last_message_age_seconds": 99.0, "last_heartbeat_age_seconds": 99.0, "stale": True,
+            "stale_reason": "message",
+        },
     ),
     ({"last_heartbeat_ts": None}, True, "warning", {"last_heartbeat_age_seconds": None}),
     ({"last_message_ts": 0}, True, "warning", {"last_message_age_seconds": None}),
@@ -362,8 +366,8 @@ def test_some_stale_tickers_are_a_warning_and_all_are_critical(stale: list[str],
 
 @pytest.mark.parametrize(
     "market_data",
-    [MarketData("BTC-USD"), MarketData({"BTC-USD": 1}), MarketData(lambda: ["BTC-USD"]), MarketData(["BTC-USD", "", "BTC-USD"]),
-     WithProvider(Cache([])), WithCache()],
+    [MarketData("BTC-USD"), MarketData({"BTC-USD": 1}), MarketData(lambda: ["BTC-USD"]),
+     MarketData(["BTC-USD", "", "BTC-USD"]), WithProvider(Cache([])), WithCache()],
     ids=["text", "mapping", "method", "doubled", "provider", "cache"],
 )  # fmt: skip
 def test_symbols_and_freshness_are_found_in_whatever_is_public(market_data: object) -> None:
@@ -411,12 +415,12 @@ def test_ticker_checks_are_counted_by_the_telemetry_that_runs_them() -> None:
         health.register("none", lambda: check_ticker_freshness(None))
         health.run_once()
         check_ticker_freshness(None)
-        text = telemetry.metrics_text()
+        scraped = scrape(telemetry)
         health.stop()
-    assert 'gpt_trader_ticker_freshness_checks_total{result="ok"} 2.0' in text
-    assert 'gpt_trader_ticker_freshness_checks_total{result="error"} 1.0' in text
-    assert "gpt_trader_ticker_stale_symbols_total 2.0" in text
-    assert "gpt_trader_ticker_cache_unavailable_total 1.0" in text
+    checks = [scraped.value("gpt_trader_ticker_freshness_checks_total", result=result) for result in ("ok", "error")]
+    assert checks == [2, 1]
+    assert scraped.value("gpt_trader_ticker_stale_symbols_total") == 2
+    assert scraped.value("gpt_trader_ticker_cache_unavailable_total") == 1
 
 
 # The feed

@@ -117,6 +117,20 @@ def test_a_check_waits_for_the_first_result_of_what_it_depends_on(bench: Bench) 
         assert ran == []
 
 
+def test_waiting_for_a_slow_check_makes_no_result_stale(bench: Bench) -> None:
+    """Its own interval and timeout are short; those of what it waits for are not, nor of what that waits for."""
+    hanging = Hanging()
+    with released([hanging]):
+        bench.health.register("broker", hanging, timeout=60)
+        bench.health.register("balance", fine, depends_on=["broker"], interval=1, timeout=1)
+        bench.health.register("orders", fine, depends_on=["balance"], interval=1, timeout=1)
+        bench.hung = {"broker"}
+        bench.pass_time(59)
+        assert (bench.status("balance"), bench.status("orders")) == ("pending", "pending")
+        bench.pass_time(2)
+        assert (bench.status("balance"), bench.status("orders")) == ("skipped", "skipped")
+
+
 def test_a_skipped_check_runs_as_soon_as_what_it_depends_on_passes(bench: Bench) -> None:
     """It does not wait for a beat of its own, which may be an hour away; and the other way round."""
     up = True

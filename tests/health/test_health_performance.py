@@ -73,8 +73,13 @@ def test_memory_is_not_judged_unless_a_limit_is_set() -> None:
 
 @pytest.mark.parametrize(
     "limits",
-    [{"cpu_percent_degraded": 0}, {"memory_mb_unhealthy": -1}, {"cpu_percent_unhealthy": 50}, {"slow_operations_degraded": float("nan")}],
-)  # fmt: skip
+    [
+        {"cpu_percent_degraded": 0},
+        {"memory_mb_unhealthy": -1},
+        {"cpu_percent_unhealthy": 50},
+        {"slow_operations_degraded": float("nan")},
+    ],
+)
 def test_limits_that_cannot_be_meant_are_an_error(limits: dict[str, Any]) -> None:
     """Named."""
     with pytest.raises(UsageError, match=next(iter(limits)).rsplit("_", 1)[0]):

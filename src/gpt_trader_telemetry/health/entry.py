@@ -1,12 +1,12 @@
 """What the scheduler keeps of one registration."""
 
 import math
-from typing import Any
+from typing import Any, Final
 
 from gpt_trader_telemetry.health.attempt import Attempt, Check
 from gpt_trader_telemetry.health.result import CheckReport, Severity, Status
 
-STALE_INTERVALS = 3
+STALE_INTERVALS: Final = 3
 """A result is stale when it is older than this many intervals and the timeout."""
 
 
@@ -30,6 +30,8 @@ class Entry:
         """Whether it is to run again although it is running: what it depends on has changed."""
         self.waits_for: dict[str, int] = {}
         """For what it depends on: the number of results that each had when the wait for the next one began."""
+        self.patience = 0.0
+        """Seconds that this wait may take beyond its own time: those that the others have."""
         self.starved_since: float | None = None
         """Since when it is due and could not be started."""
 
@@ -46,6 +48,7 @@ class Entry:
     def advance(self, now: float) -> None:
         """Set the next time it is due: on its own beat, missed beats left out."""
         self.waits_for.clear()
+        self.patience = 0.0
         self.starved_since = None
         self.poked = False
         interval = self.check.interval
@@ -66,7 +69,7 @@ class Entry:
         """Return what is known now: the last result, pending, or stale."""
         check, report = self.check, self.report
         age = now - self.since
-        if age <= STALE_INTERVALS * check.interval + check.timeout:
+        if age <= STALE_INTERVALS * check.interval + check.timeout + self.patience:
             return report or CheckReport(check.name, Status.PENDING, check.severity)
         details: dict[str, Any] = {"stale": True, "age_seconds": round(age, 3), "runner_alive": runner_alive}
         if report is None:

@@ -17,6 +17,10 @@ class NoLoopError(Exception):
     """There is no event loop to run a check on."""
 
 
+class LoopEndedError(Exception):
+    """The event loop that a check ran on ended, or did not get to it in time."""
+
+
 def running_loop() -> asyncio.AbstractEventLoop | None:
     """Return the loop that runs in this thread, if one does."""
     try:
@@ -141,7 +145,7 @@ class Visit:
     def __init__(self, awaitable: Awaitable[Any], context: Context) -> None:
         self.done = threading.Event()
         self.value: Any = None
-        self.error: BaseException | None = NoLoopError("the event loop ended before the check did")
+        self.error: BaseException | None = LoopEndedError("the event loop ended before the check did")
         self._awaitable = awaitable
         self._context = context
         self._claiming = threading.Lock()
@@ -182,7 +186,7 @@ class Visit:
         with self._claiming:
             if not self._claimed:
                 self._claimed = True
-                self.error = NoLoopError("the event loop did not get to the check")
+                self.error = LoopEndedError("the event loop did not get to the check")
                 self.done.set()
         if self._task is not None:
             loop, task = self._task

@@ -1,12 +1,14 @@
 """Health as metrics: whether each check passes, and how long it took."""
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from gpt_trader_telemetry.catalog import HEALTH_CHECK_DURATION, HEALTH_CHECK_UP
 from gpt_trader_telemetry.health.result import CheckReport, Status
 from gpt_trader_telemetry.recording.current import Slot
 from gpt_trader_telemetry.recording.recorder import Recorder
+
+_MAX_NAMES: Final = 1000
 
 ReportOf: TypeAlias = Callable[[str], CheckReport | None]
 """Returns what is known of a check now, None if there is none of that name."""
@@ -34,9 +36,10 @@ class Meters:
             self._watch(name)
 
     def add(self, name: str) -> None:
-        """Show a check; its name is shown for good, its value only while it is registered."""
-        self._names.add(name)
-        self._watch(name)
+        """Show a check, of ever so many names the first thousand; its value is shown while it is registered."""
+        if len(self._names) < _MAX_NAMES:
+            self._names.add(name)
+            self._watch(name)
 
     def _watch(self, name: str) -> None:
         recorder = self._recorder

@@ -173,7 +173,9 @@ class Scheduler:
             if other is not None and (other.running or other.due <= now):
                 seen = entry.waits_for.setdefault(name, other.reports)
                 # Registered anew meanwhile, it counts from zero.
-                waits |= seen == other.reports or other.report is None
+                if seen == other.reports or other.report is None:
+                    waits = True
+                    entry.patience = max(entry.patience, other.check.timeout + other.patience)
         return waits
 
     def _blocker(self, entry: Entry, now: float) -> tuple[str, str] | None:

@@ -32,10 +32,11 @@ class BotHealth:
         """Return what ``/health`` answers."""
         report = self.signals.current(SAMPLED_AT_LEAST_EVERY)
         health = self.health
+        reports = health.reports()
         status, reason = health.overall(
-            report.status.value, signals_missed=any(signal.is_missed for signal in report.signals)
+            report.status.value, signals_missed=any(signal.is_missed for signal in report.signals), reports=reports
         )
-        ready, _ = health.is_ready()
+        ready, _ = health.is_ready(reports)
         return {
             "status": status.value,
             "live": health.live,

@@ -37,11 +37,13 @@ class Site:
 
     def attach(self, recorder: Recorder | None) -> None:
         """Record into ``recorder`` from now on."""
-        self.recorder = recorder
+        self.recorder = None
         self.succeeded = discard
         if recorder is not None:
             with recorder.faults.shield("instrument", "a decorated place could not be bound"):
                 self.bind(recorder)
+        # Last, since a run that sees a recorder finds everything bound.
+        self.recorder = recorder
 
     def raised(self, error: BaseException, seconds: float) -> None:
         """Record a run that raised."""
@@ -145,6 +147,11 @@ class Scope:
                 self.record(error, seconds)
             except Exception as fault:
                 recorder.faults.note("instrument", "a run could not be recorded", fault)
+        # Tasks that overlap would else hold one another's scopes, and what they returned, for ever.
+        if self.outer is not None:
+            self.outer = _first_open(self.outer)
+        if self.value is not NOTHING:
+            self.value = NOTHING
 
     def record(self, error: BaseException | None, seconds: float) -> None:
         """Record the run; may raise."""

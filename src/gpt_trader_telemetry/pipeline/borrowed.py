@@ -45,8 +45,11 @@ class BorrowedPipeline:
         """Ask the provider to flush. What it answers is what it believes: stock exporters say yes too early."""
         answer: list[Delivery] = []
         asking = threading.Thread(target=self._force_flush, args=(timeout, answer), daemon=True)
-        asking.start()
-        asking.join(timeout)
+        try:
+            asking.start()
+        except RuntimeError:  # Python 3.12 starts no thread while the interpreter ends
+            return Delivery.FAILED
+        asking.join(min(timeout, 1e6))
         return answer[0] if answer else Delivery.TIMED_OUT
 
     def _force_flush(self, timeout: float, answer: list[Delivery]) -> None:

@@ -122,9 +122,14 @@ def exemplar_text(exemplar: Exemplar) -> str:
     return f" # {{{span}}} {exemplar.value!r} {exemplar.time_ns / 1e9:.3f}\n"
 
 
+def _label_name(name: str) -> str:
+    plain = _NOT_IN_A_LABEL_NAME.sub("_", name).lstrip("_")
+    return plain if plain[:1].isalpha() else f"key_{plain}"
+
+
 def target_info(attributes: Mapping[str, object], *, openmetrics: bool) -> str:
     """Return the resource's attributes as the ``target_info`` sample of OpenTelemetry's Prometheus mapping."""
-    names = {_NOT_IN_A_LABEL_NAME.sub("_", name): str(value) for name, value in attributes.items()}
+    names = {_label_name(name): str(value) for name, value in attributes.items()}
     family, kind = ("target", "info") if openmetrics else ("target_info", "gauge")
     return (
         f"# HELP {family} Attributes of the OpenTelemetry resource.\n# TYPE {family} {kind}\n"

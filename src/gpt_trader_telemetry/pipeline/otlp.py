@@ -8,6 +8,7 @@ when something is first exported.
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -31,6 +32,8 @@ MakeExporter = Callable[[Settings], MetricExporter]
 Snapshot = Callable[[], Sequence[ResourceMetrics]]
 """Gives everything as cumulative points."""
 
+_LONGEST_WAIT: Final = 1e6
+"""Seconds; longer ones are more than some systems can wait."""
 _THREAD_NAME: Final = "gpt-trader-telemetry-otlp"
 
 
@@ -88,7 +91,7 @@ class OtlpRoad:
             self._asked += 1
             mine = self._asked
             self._changed.notify_all()
-            if self._changed.wait_for(lambda: self._answered >= mine, timeout):
+            if self._changed.wait_for(lambda: self._answered >= mine, min(timeout, _LONGEST_WAIT)):
                 return self._last
         return Delivery.TIMED_OUT
 
@@ -100,7 +103,8 @@ class OtlpRoad:
             self._changed.notify_all()
         if delivery is Delivery.TIMED_OUT and self._exporter is not None:
             # Closing may itself wait for the wire; it ends the retries of the export that hangs.
-            threading.Thread(target=self._close, name=_THREAD_NAME, daemon=True).start()
+            with suppress(RuntimeError):  # Python 3.12 starts no thread while the interpreter ends
+                threading.Thread(target=self._close, name=_THREAD_NAME, daemon=True).start()
         else:
             self._thread.join(0.2)
         return delivery
@@ -115,11 +119,14 @@ class OtlpRoad:
         while True:
             with self._changed:
                 due = self._changed.wait_for(
-                    lambda: self._stopping or self._asked > self._answered, next_export - time.monotonic()
+                    lambda: self._stopping or self._asked > self._answered,
+                    min(next_export - time.monotonic(), _LONGEST_WAIT),
                 )
                 if self._stopping and self._asked == self._answered:
                     break
                 answering = self._asked
+            if not due and time.monotonic() < next_export:
+                continue
             if not due:
                 next_export = time.monotonic() + self._settings.export_interval
             delivery = self._export()
@@ -159,14 +166,17 @@ class OtlpRoad:
         self._exporter = self._exporter or self._built()
         if self._exporter is None:
             return False
+        delivered = True
         for batch in split(self._snapshot()):
+            if self._stopping and not delivered:
+                return False
             sent = batch if self._deltas is None else [(r, s, self._deltas.of(s.scope.name, m)) for r, s, m in batch]
             if self._exporter.export(_request(sent)) is not MetricExportResult.SUCCESS:
-                return False
-            if self._deltas is not None:
+                delivered = False  # the next batches are not to blame
+            elif self._deltas is not None:
                 for _resource, scope, metric in batch:
                     self._deltas.acknowledge(scope.scope.name, metric)
-        return True
+        return delivered
 
 
 def _request(batch: list[tuple[ResourceMetrics, ScopeMetrics, Metric]]) -> MetricsData:

@@ -31,9 +31,14 @@ class Patient(Generic[T]):
 
     def __call__(self) -> T:
         """Return the newest answer there is."""
-        if self._asking is None or not self._asking.is_alive():
-            self._asking = threading.Thread(target=self._run, name="gpt-trader-telemetry-collect", daemon=True)
+        if self._asking is not None and self._asking.is_alive():
+            return self._last  # it was waited for before
+        self._asking = threading.Thread(target=self._run, name="gpt-trader-telemetry-collect", daemon=True)
+        try:
             self._asking.start()
+        except RuntimeError:  # Python 3.12 starts no thread while the interpreter ends
+            self._run()
+            return self._last
         self._asking.join(self._patience)
         if self._asking.is_alive():
             self._faults.note("pipeline", f"{self._what} take too long; their last values are used")

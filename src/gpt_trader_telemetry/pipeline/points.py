@@ -33,7 +33,7 @@ def metric_of(collected: Collected, start_ns: int, now_ns: int) -> Metric | None
     else:
         gauge = row.kind is Kind.GAUGE
         numbers = [
-            NumberDataPoint(attributes_of(labels), 0 if gauge else start_ns, now_ns, cell.value)
+            NumberDataPoint(attributes_of(labels), 0 if gauge else start_ns, now_ns, _within_int64(cell.value))
             for labels, cell in collected.cells
             if not isinstance(cell, HistogramCell) and cell.value is not None
         ]
@@ -91,3 +91,8 @@ def _exemplars(cell: HistogramCell) -> list[Exemplar]:
     kept = (cell.exemplars or {}).values()
     # OpenTelemetry spells "no span" as None.
     return [Exemplar({}, item.value, item.time_ns, item.span_id or None, item.trace_id or None) for item in kept]
+
+
+def _within_int64(value: int | float) -> int | float:  # noqa: PYI041 - which of the two it is matters here
+    """Return a whole number that protobuf cannot hold as the nearest float; one would end every export."""
+    return value if isinstance(value, float) or -(2**63) <= value < 2**63 else float(value)

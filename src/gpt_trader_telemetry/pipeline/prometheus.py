@@ -63,7 +63,7 @@ class PrometheusRoad:
             target_info(self._resource, openmetrics=openmetrics) if self._resource is not None else "",
             END if openmetrics else "",
         ]
-        return content_type, "".join(parts).encode()
+        return content_type, "".join(parts).encode("utf-8", "replace")
 
     def _ours(self, others: list[Family], *, openmetrics: bool) -> list[str]:
         if self._recorder is None:
@@ -89,11 +89,20 @@ class PrometheusRoad:
 
 
 def _drop_collisions(others: list[Family], families: Iterable[Collected], faults: Faults) -> None:
-    """Drop user-made families with the name of one of ours: twice the same series is an invalid answer."""
-    ours = {family.metric.name.removesuffix("_total") for family in families}
-    for family in [other for other in others if other.name in ours]:
-        others.remove(family)
-        faults.note("pipeline", f"an instrument named {family.name} collides with a metric of the catalogue")
+    """Drop user-made families with a name of ours or of one before: twice the same series is an invalid answer."""
+    taken = {"target", "target_info"}
+    for family in families:
+        taken |= {family.metric.name, family.metric.name.removesuffix("_total")}
+        if family.metric.kind is Kind.HISTOGRAM:
+            taken |= {family.metric.name + suffix for suffix in ("_bucket", "_count", "_sum")}
+    for other in list(others):
+        # A gauge and a counter may share a family's name: they are told apart when they are written.
+        own = {other.name + ("_total" if other.type == "counter" else "")} | {item.name for item in other.samples}
+        if own & taken or other.name + "_total" in taken:
+            others.remove(other)
+            faults.note("pipeline", f"an instrument named {other.name} collides with another metric")
+        else:
+            taken |= own
 
 
 def _text_of(families: list[Family], *, openmetrics: bool) -> str:

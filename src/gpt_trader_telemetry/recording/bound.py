@@ -227,10 +227,8 @@ class BoundRecorder:
         # Kept under the admitted label sets: a million refused ones share one feed and leave no trace.
         with self._births:
             feeds = self._structure.feeds
-            feed = feeds.get(key)
-            if feed is None:
-                feed = feeds[key] = Feed(tuple(takers), keepers)
-            return feed
+            # A signal handler or finalizer may have made it in between: the first one stays.
+            return feeds.get(key) or feeds.setdefault(key, Feed(tuple(takers), keepers))
 
     def __iter__(self) -> Iterator[Metric]:
         """Iterate over the metrics that have series."""

@@ -34,7 +34,10 @@ class CounterCell:
 
     def add(self, batch: list[float]) -> None:
         """Add the values up."""
-        self.value += sum(batch)
+        try:
+            self.value += sum(batch)
+        except OverflowError:  # whole numbers beyond any float met a fraction
+            self.value = math.inf
 
     def reset(self) -> None:
         """Start again from zero."""
@@ -109,7 +112,7 @@ class HistogramCell:
                 counts[index] += upto - below
                 below = upto
             counts[-1] += len(batch) - below
-        self._add_to_sum(math.fsum(batch))
+        self._add_to_sum(_sum_of(batch))
         self.least = min(self.least, batch[0])
         self.greatest = max(self.greatest, batch[-1])
         if self.exponential is not None:
@@ -123,11 +126,21 @@ class HistogramCell:
 
     def _add_to_sum(self, amount: float) -> None:
         total = self._sum + amount
+        if math.isinf(total):
+            self._sum, self._lost = total, 0.0
+            return
         if abs(self._sum) >= abs(amount):
             self._lost += (self._sum - total) + amount
         else:
             self._lost += (amount - total) + self._sum
         self._sum = total
+
+
+def _sum_of(values: list[float]) -> float:
+    try:
+        return math.fsum(values)
+    except OverflowError:
+        return math.inf
 
 
 class Feed:
