@@ -14,7 +14,7 @@ from benchmarks.table import amount, goal_text, ratio_text
 _WIDTH: Final = 1000
 _LEFT: Final = 390
 _RIGHT: Final = 725
-_COLUMNS: Final = {"ratio": 786, "goal": 846, "ours": 914, "peer": 976}
+_COLUMNS: Final = {"ratio": 784, "goal": 840, "ours": 907, "peer": 976}
 _LEAST, _MOST = 1 / 32, 4.0
 _TICKS: Final = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0, 2.0, 4.0)
 _ROW, _HEADING, _GAP = 26, 24, 12

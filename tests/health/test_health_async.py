@@ -287,11 +287,14 @@ def test_a_hung_coroutine_and_its_loop_end_with_stop() -> None:
     """No thread, no task and no warning is left."""
     health = Health()
 
+    started: list[bool] = []
+
     async def check() -> None:
+        started.append(True)
         await asyncio.sleep(60)
 
     health.register("check", check)
-    eventually(lambda: health.scheduler.loops.threads)
+    eventually(lambda: started)
     health.stop()
 
 
