@@ -1,10 +1,12 @@
 """Coroutines as checks: on the loop they were registered on, or on one of the runner's own."""
 
 import asyncio
+import gc
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import Context
 from functools import partial
 from typing import Any
 
@@ -13,7 +15,7 @@ from health_bench import eventually
 
 from gpt_trader_telemetry.errors import UsageError
 from gpt_trader_telemetry.health import Health, Status
-from gpt_trader_telemetry.health.loops import NoLoopError, OwnLoops
+from gpt_trader_telemetry.health.loops import NoLoopError, OwnLoops, Visit
 
 
 @contextmanager
@@ -110,6 +112,30 @@ def test_a_loop_that_stops_half_way_through_a_check_fails_it(health: Health) -> 
         task.cancel()
     loop.run_until_complete(asyncio.sleep(0))
     loop.close()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_loop_that_stops_before_the_first_step_leaves_no_coroutine_that_nobody_awaited() -> None:
+    """Not ours, not the check's: wherever between posting and awaiting it was stopped."""
+    for moment in range(4):
+        loop = asyncio.new_event_loop()
+        check = Loops()
+        awaitable = check()
+        visit = Visit(awaitable, Context())
+        visit.post(loop)
+        for _ in range(moment):
+            loop.call_soon(loop.stop)
+            loop.run_forever()
+        visit.cancel()
+        visit.close()
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+        del visit, awaitable
+        gc.collect()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Event loops: one of the runner's own, and a coroutine's stay on whichever loop."""
 
 import asyncio
+import inspect
 import threading
 import time
 from collections.abc import Awaitable, Coroutine
@@ -150,6 +151,7 @@ class Visit:
         self._context = context
         self._claiming = threading.Lock()
         self._claimed = False
+        self._stay: Coroutine[Any, Any, None] | None = None
         self._task: tuple[asyncio.AbstractEventLoop, asyncio.Task[None]] | None = None
 
     @property
@@ -166,9 +168,12 @@ class Visit:
         with self._claiming:
             if not self._claimed:
                 self._claimed = True
-                self._task = loop, loop.create_task(self._stay())
+                self._stay = self._staying()
+                task = loop.create_task(self._stay)
+                task.add_done_callback(_retrieve)
+                self._task = loop, task
 
-    async def _stay(self) -> None:
+    async def _staying(self) -> None:
         try:
             # No foreign code runs under the lock above, where an eager task factory is in use either.
             await asyncio.sleep(0)
@@ -194,6 +199,13 @@ class Visit:
                 loop.call_soon_threadsafe(task.cancel)
 
     def close(self) -> None:
-        """Dispose of an awaitable that never started, which Python would warn of."""
-        if not self.has_started and isinstance(self._awaitable, Coroutine):
-            self._awaitable.close()
+        """Dispose of coroutines that have not begun, which Python would warn of: their loop ended, or never got there."""
+        for coroutine in (self._stay, self._awaitable):
+            if inspect.iscoroutine(coroutine) and inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
+                coroutine.close()
+
+
+def _retrieve(task: "asyncio.Task[None]") -> None:
+    # A loop that was stopped and runs again finds its coroutine closed, which is nobody's concern.
+    if not task.cancelled():
+        task.exception()
