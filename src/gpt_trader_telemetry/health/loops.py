@@ -199,7 +199,7 @@ class Visit:
                 loop.call_soon_threadsafe(task.cancel)
 
     def close(self) -> None:
-        """Dispose of coroutines that have not begun, which Python would warn of: their loop ended, or never got there."""
+        """Dispose of coroutines that have not begun: their loop ended or never got there, and Python would warn."""
         for coroutine in (self._stay, self._awaitable):
             if inspect.iscoroutine(coroutine) and inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
                 coroutine.close()
