@@ -94,7 +94,7 @@ def run(*, quick: bool) -> list[Row]:
     return [
         compared("otlp-histograms", what, f"{stock}, histograms", histograms["ours"], histograms["stock"], goal=1.0),
         compared("otlp-counters", what, f"{stock}, counters", counters["ours"], counters["stock"], goal=1.0),
-        compared("otlp-request", what, "our largest request, 3 MiB", [largest], [LIMIT], unit="B", goal=1.0),
+        compared("otlp-request", what, "our largest request: a limit of 3 MiB", [largest], [LIMIT], unit="B", goal=1.0),
     ]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from benchmarks.harness import Row
 
-_WIDTHS = (58, 9, 9, 7, 15, 6, 4)
+_WIDTHS = (58, 9, 9, 7, 17, 6, 4)
 _HEADINGS = ("", "ours", "peer", "ratio", "quartiles", "goal", "met")
 
 _SCALES = {
@@ -34,7 +34,7 @@ def ratio_text(ratio: float) -> str:
     """
     if 0 < ratio < 0.5:
         parts = 1 / ratio
-        return f"1/{parts:.0f}" if parts >= 10 or abs(parts - round(parts)) < 0.05 else f"1/{parts:.1f}"
+        return f"1/{parts:.0f}" if parts >= 20 or abs(parts - round(parts)) < 0.005 else f"1/{parts:.1f}"
     return f"{ratio:.2f}"
 
 
