@@ -230,6 +230,63 @@ def test_a_coroutine_that_blocks_the_runners_loop_holds_up_no_other(health: Heal
     eventually(lambda: status_of(health, "blocks") is Status.PASS)
 
 
+def test_what_runs_on_a_loop_that_is_left_behind_may_end_there() -> None:
+    """Another coroutine blocked it; when it goes on, so do they, and then it ends."""
+    loops = OwnLoops("gpt-trader-health-test")
+    loop = loops.current()
+    begun, go_on = threading.Event(), threading.Event()
+
+    async def check() -> str:
+        begun.set()
+        while not go_on.is_set():
+            await asyncio.sleep(0.01)
+        return "done"
+
+    visit = Visit(check(), Context())
+    visit.post(loop)
+    assert begun.wait(10)
+    loops.retire(loop)
+    loops.retire(loop)
+    assert loops.current() is not loop
+    time.sleep(0.1)
+    go_on.set()
+    assert visit.done.wait(10)
+    assert (visit.value, visit.error) == ("done", None)
+    eventually(lambda: loops.threads == 1)
+    loops.stop()
+    loops.join(5)
+
+
+def test_a_coroutine_is_cancelled_when_its_check_is_unregistered(health: Health) -> None:
+    """Or replaced: nobody waits for it any more."""
+    cancelled = threading.Event()
+
+    async def check() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    health.register("check", check, timeout=50)
+    eventually(lambda: health.scheduler.loops.threads)
+    time.sleep(0.05)
+    health.unregister("check")
+    assert cancelled.wait(10)
+
+
+def test_after_a_fork_no_check_is_sent_to_a_loop_of_the_parents() -> None:
+    """Whose copy says that it runs, and never will."""
+    health = Health(autostart=False)
+    check = Loops()
+    with loop_in_a_thread() as loop:
+        call_on(loop, lambda: health.register("check", check))
+        health.reset_after_fork()
+        assert health.run_once()["check"].ok
+        assert check.seen[0] is not loop
+    health.stop()
+
+
 def test_when_all_loops_are_blocked_the_next_check_says_so() -> None:
     """A bound like the one of threads."""
     loops = OwnLoops("gpt-trader-health-test")

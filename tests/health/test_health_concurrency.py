@@ -5,6 +5,7 @@ import threading
 import time
 from typing import Any
 
+import pytest
 from health_bench import eventually
 
 from gpt_trader_telemetry.health import CheckReport, Health, Status
@@ -100,6 +101,44 @@ def test_a_listener_may_call_back() -> None:
     health = Health(on_result=listen)
     health.register("check", lambda: True)
     eventually(lambda: seen == [Status.PASS])
+    health.stop()
+
+
+def test_a_check_that_was_unregistered_while_it_ran_has_no_result_any_more(health: Health) -> None:
+    """Nobody is told of it, and nothing is recorded."""
+    told: list[str] = []
+    entered, release = threading.Event(), threading.Event()
+    health._on_result = lambda report, _seconds: told.append(report.name)
+
+    def check() -> None:
+        entered.set()
+        release.wait(10)
+
+    health.register("check", check)
+    assert entered.wait(10)
+    health.unregister("check")
+    release.set()
+    eventually(lambda: not health.scheduler._held)
+    health.register("other", lambda: True)
+    eventually(lambda: "other" in told)
+    assert told == ["other"]
+
+
+@pytest.mark.parametrize("error", [SystemExit(), RuntimeError()])
+def test_whatever_a_listener_raises_ends_no_thread(error: BaseException) -> None:
+    """The checks go on, in as many threads as before."""
+
+    def listen(_report: CheckReport, _seconds: float | None) -> None:
+        raise error
+
+    health = Health(on_result=listen)
+    runs: list[int] = []
+    health.register("bad", lambda: False)
+    health.register("skipped", lambda: True, depends_on=["bad"], interval=0.005)
+    health.register("check", lambda: runs.append(1), interval=0.005)
+    eventually(lambda: len(runs) > 10)
+    assert health.scheduler.pool.threads <= 4
+    assert health.runner.is_alive
     health.stop()
 
 

@@ -129,6 +129,27 @@ def test_waiting_for_a_slow_check_makes_no_result_stale(bench: Bench) -> None:
         assert (bench.status("balance"), bench.status("orders")) == ("pending", "pending")
         bench.pass_time(2)
         assert (bench.status("balance"), bench.status("orders")) == ("skipped", "skipped")
+        bench.clock.now += 4.1
+        assert bench.details("orders")["stale"] is True
+
+
+def test_a_check_waits_for_the_first_result_of_what_replaced_what_it_depends_on(bench: Bench) -> None:
+    """The results of the one before it count for nothing."""
+    first, second = hanging = [Hanging(), Hanging()]
+    ran: list[float] = []
+    with released(hanging):
+        first.release.set()
+        bench.health.register("broker", first, interval=10, timeout=8)
+        bench.health.register("balance", lambda: ran.append(bench.clock.now), depends_on=["broker"], interval=10)
+        bench.settle()
+        first.release.clear()
+        bench.hung = {"broker"}
+        bench.pass_time(11)
+        bench.health.register("broker", second, interval=10, timeout=8)
+        bench.pass_time(7)
+        assert ran == [1000]
+        bench.pass_time(1)
+        assert bench.status("balance") == "skipped"
 
 
 def test_a_skipped_check_runs_as_soon_as_what_it_depends_on_passes(bench: Bench) -> None:
@@ -160,7 +181,8 @@ def test_a_check_that_runs_while_what_it_depends_on_fails_is_skipped_right_after
     assert bench.status("balance") == "pass"
     hanging.release.clear()
     bench.hung = {"balance"}
-    bench.pass_time(3595)
+    bench.pass_time(3601)
+    assert hanging.inside
     up = False
     bench.pass_time(10)
     assert bench.status("broker") == "fail"

@@ -151,6 +151,7 @@ def test_whatever_a_check_raises_is_its_failure_and_no_more(bench: Bench, error:
     report = bench.health.reports()["bad"]
     assert (report.status, report.severity) == (Status.FAIL, Severity.CRITICAL)
     assert report.details["error_type"] == type(error).__name__
+    assert report.details["error"]
     assert bench.status("good") == "pass"
 
 

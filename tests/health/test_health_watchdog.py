@@ -88,8 +88,10 @@ def test_a_loop_that_does_not_answer_is_wedged_the_line_is_named_and_it_recovers
     assert f"{__file__}:{blocking_line()} in Blocker.strategy_step" == second.details["blocked_at"]
     assert "wait" in second.details["stack"][0]
     assert any("Blocker.strategy_step" in place for place in second.details["stack"])
+    ping = watchdog._pending
+    assert ping is not None
     blocker.release.set()
-    eventually(lambda: watchdog().ok)
+    assert ping.answered.wait(10)
     assert watchdog().details["state"] == "ok"
 
 

@@ -41,7 +41,7 @@ class Pool:
         with self._lock:
             if self._stopped:
                 return False
-            if self._idle == 0 and not self._add_thread():
+            if self._idle <= 0 and not self._add_thread():
                 return False
             self._idle -= 1
             self._jobs.put(job)

@@ -303,7 +303,7 @@ class Health:
             self._meters.record(report, seconds)
             if self._on_result is not None:
                 self._on_result(report, seconds)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a listener's exit ends neither the runner nor a check's thread
             self._note("a health result could not be passed on", error)
 
     def _note(self, what: str, error: BaseException | None = None) -> None:

@@ -291,10 +291,11 @@ class Scheduler:
             return self._changes
 
     def run_all(self) -> Callable[[], bool]:
-        """Have every check run now; return what tells whether each has a result since."""
+        """Have every check run now; return what tells whether each has a result of a run that began since."""
         with self._lock:
             now = self.clock()
-            awaited = [(entry, entry.reports) for entry in self._order]
+            # The result of a run that is under way does not count: it began before.
+            awaited = [(entry, entry.reports + entry.running) for entry in self._order]
             for entry in self._order:
                 entry.due = min(entry.due, now)
                 entry.poked = True
