@@ -9,13 +9,13 @@ ROOT = Path(gpt_trader_telemetry.__file__).parent
 PACKAGE = "gpt_trader_telemetry"
 FLOORS = [
     {"_version", "errors"},
-    {"thresholds"},
+    {"thresholds", "runtime_data"},
     {"catalog", "settings"},
-    {"reasons", "recording"},
+    {"reasons", "recording", "report"},
     {"instrument", "pipeline", "health"},
-    {"http"},
-    {"cli"},
-    {"telemetry"},
+    {"http", "rules", "integrations", "replay"},
+    {"telemetry", "exporter"},
+    {"cli", "testing", "distro"},
     {"__init__"},
 ]
 

@@ -1,4 +1,4 @@
-"""The command ``gpt-trader-telemetry``: a probe for containers, which needs neither curl nor a shell."""
+"""``probe``: for containers, which needs neither curl nor a shell."""
 
 import argparse
 import http.client
@@ -6,9 +6,7 @@ import json
 import math
 import re
 import ssl
-import sys
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -17,7 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from gpt_trader_telemetry._version import __version__
 
-__all__ = ["Exit", "main"]
+__all__ = ["Exit", "add_arguments", "run"]
 
 _MOST: Final = 1 << 20
 _WIDEST: Final = 200
@@ -57,40 +55,29 @@ class _Question:
     timeout: float
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code."""
-    arguments = _parser().parse_args(argv)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the probe takes."""
+    parser.description = "Ask a bot whether it is ready, live or healthy. Prints one line and ends with a code."
+    parser.epilog = _EPILOG
+    parser.add_argument("what", choices=("ready", "live", "health"), help="which endpoint to ask")
+    parser.add_argument(
+        "--url", default="http://127.0.0.1:8080", help="where the bot serves, a prefix included (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--timeout", type=_seconds, default=2.0, metavar="SECONDS", help="for all of it (default: %(default)g)"
+    )
+    parser.add_argument("--token-file", type=Path, metavar="FILE", help="holds the bearer token; health alone needs it")
+    parser.add_argument("--ca-file", type=Path, metavar="FILE", help="holds the certificates to trust, in PEM")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Ask, print the line, and return the code."""
     try:
         code, line = _probe(arguments)
     except _UsageError as error:
         code, line = Exit.USAGE, f"cannot ask: {error}"
     print(f"{arguments.what}: {_printable(line)}")  # noqa: T201 - what the command is for
     return code
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="gpt-trader-telemetry", description="What a trading bot's telemetry offers on the command line."
-    )
-    parser.add_argument("--version", action="version", version=f"gpt-trader-telemetry {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    probe = commands.add_parser(
-        "probe",
-        help="ask a bot whether it is ready, live or healthy, for HEALTHCHECK and exec probes",
-        description="Ask a bot whether it is ready, live or healthy. Prints one line and ends with a code.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    probe.add_argument("what", choices=("ready", "live", "health"), help="which endpoint to ask")
-    probe.add_argument(
-        "--url", default="http://127.0.0.1:8080", help="where the bot serves, a prefix included (default: %(default)s)"
-    )
-    probe.add_argument(
-        "--timeout", type=_seconds, default=2.0, metavar="SECONDS", help="for all of it (default: %(default)g)"
-    )
-    probe.add_argument("--token-file", type=Path, metavar="FILE", help="holds the bearer token; health alone needs it")
-    probe.add_argument("--ca-file", type=Path, metavar="FILE", help="holds the certificates to trust, in PEM")
-    return parser
 
 
 _EPILOG: Final = """\
@@ -213,7 +200,3 @@ def _printable(text: str) -> str:
     # What a server sends shall not steer the terminal that it is shown on, nor be more than a line.
     shown = "".join(character if character.isprintable() else " " for character in text)
     return shown if len(shown) <= _WIDEST else shown[: _WIDEST - 1] + "…"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

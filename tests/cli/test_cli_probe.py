@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from gpt_trader_telemetry import cli
+from gpt_trader_telemetry.cli.main import main
 from gpt_trader_telemetry.http.app import Response, json_response
 from gpt_trader_telemetry.http.health_server import Access, start_health_server
 from support.certificates import make_certificate
@@ -45,7 +45,7 @@ def probe(capsys):
 
     def probe(what, url, *more):
         try:
-            code = cli.main(["probe", what, "--url", url, *map(str, more)])
+            code = main(["probe", what, "--url", url, *map(str, more)])
         except SystemExit as error:
             code = error.code
         out = capsys.readouterr().out
@@ -137,7 +137,7 @@ def test_a_token_is_sent_and_never_shown(serve, probe, tmp_path):
 def test_wrong_use_is_2(arguments, capsys):
     """Said at once, without a word to anybody."""
     try:
-        code = cli.main(arguments)
+        code = main(arguments)
     except SystemExit as error:
         code = error.code
     told = capsys.readouterr()
@@ -218,7 +218,7 @@ def test_over_tls_with_the_certificates_that_are_trusted(serve, probe, tmp_path)
 def test_help_shows_examples(capsys):
     """With the codes."""
     with pytest.raises(SystemExit) as ended:
-        cli.main(["probe", "--help"])
+        main(["probe", "--help"])
     told = capsys.readouterr().out
     assert ended.value.code == 0
     assert "HEALTHCHECK" in told
