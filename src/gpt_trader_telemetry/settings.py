@@ -21,6 +21,7 @@ _TEMPORALITIES: Final = ("cumulative", "delta", "lowmemory")
 _EXEMPLAR_FILTERS: Final = ("trace_based", "always_on", "always_off")
 _HISTOGRAMS: Final = ("explicit_bucket_histogram", "base2_exponential_bucket_histogram")
 _MAX_PORT: Final = 65535
+_HOST: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +48,11 @@ class Settings:
     """A PEM file; with it the listener speaks TLS only."""
     health_tls_key: str | None = None
     """A PEM file; None where the certificate's holds the key too."""
+    health_hosts: tuple[str, ...] = ()
+    """Host names, beside localhost and addresses, by which a listener on loopback without a token may be asked.
+
+    A proxy on this machine sends its own name. Any other name is how a web page reaches a listener that was never
+    meant for it (DNS rebinding)."""
     health_probe_port: int | None = None
     """A second port, plain HTTP, which answers ``/live`` and ``/ready`` alone."""
     thresholds: Thresholds = field(default_factory=Thresholds)
@@ -115,6 +121,12 @@ class Settings:
             self.exemplar_filter,
             ", ".join(_EXEMPLAR_FILTERS),
         )
+        hosts: object = self.health_hosts
+        _require(
+            isinstance(hosts, tuple | list) and all(_HOST.fullmatch(str(host)) for host in hosts),
+            "health_hosts", hosts, "a tuple of host names, without a port",
+        )  # fmt: skip
+        object.__setattr__(self, "health_hosts", tuple(self.health_hosts))
         if any(not f"{key}{value}".isprintable() for key, value in self.otlp_headers.items()):
             raise ConfigurationError("otlp_headers: a header holds a line break or another control character")
         for name in ("otlp_headers", "resource_attributes"):
@@ -238,6 +250,10 @@ def _one_of(*choices: str) -> Callable[[str], str]:
     return read
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, map(str.strip, text.split(","))))
+
+
 def _pairs(text: str) -> dict[str, str]:
     # W3C Baggage octets, as the specification asks of both variables. The text itself is never repeated in a
     # message: a header's value is usually a token.
@@ -260,6 +276,7 @@ VARIABLES: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
     ("GPT_TRADER_HEALTH_HOST", "health_host", _text),
     ("GPT_TRADER_HEALTH_PORT", "health_port", _port),
     ("GPT_TRADER_HEALTH_TOKEN_FILE", "health_token_file", _text),
+    ("GPT_TRADER_HEALTH_HOSTS", "health_hosts", _names),
     ("GPT_TRADER_HEALTH_TLS_CERTIFICATE", "health_tls_certificate", _text),
     ("GPT_TRADER_HEALTH_TLS_KEY", "health_tls_key", _text),
     ("GPT_TRADER_HEALTH_PROBE_PORT", "health_probe_port", _port),

@@ -20,6 +20,7 @@ from gpt_trader_telemetry.health.signals import Signals
 from gpt_trader_telemetry.health.trading_history import TradingHistory
 from gpt_trader_telemetry.http.app import Handler, metrics_route
 from gpt_trader_telemetry.http.bot_routes import SAMPLED_AT_LEAST_EVERY, BotHealth, bot_routes
+from gpt_trader_telemetry.http.endpoints import Endpoints
 from gpt_trader_telemetry.instrument.account import Account
 from gpt_trader_telemetry.instrument.broker import BrokerCall
 from gpt_trader_telemetry.instrument.guards import GuardRun
@@ -40,7 +41,9 @@ from gpt_trader_telemetry.recording.recorder import LabelSet, Take, Tap
 from gpt_trader_telemetry.settings import Settings
 
 if TYPE_CHECKING:
+    from gpt_trader_telemetry.http.asgi import AsgiApp
     from gpt_trader_telemetry.http.health_server import HealthServer
+    from gpt_trader_telemetry.http.wsgi import WsgiApp
 
 _SERVER_STOP_TIMEOUT: Final = 0.4
 _SAMPLE_INTERVAL: Final = 1.0
@@ -100,8 +103,7 @@ class Telemetry:
         self._closing = threading.RLock()
         self._is_closing = False
         self._delivery: Delivery | None = None
-        self.server: HealthServer | None = self._serve()
-        """The HTTP server, with its ``url``; None where the settings start none."""
+        self._endpoints = self._open_endpoints()
         self._sampler = Ticker("gpt-trader-telemetry-signals", _SAMPLE_INTERVAL, self._sample)
         atexit.register(self.shutdown)
         _after_fork_in_child(self)
@@ -125,34 +127,44 @@ class Telemetry:
     def _note_source_error(self, error: BaseException) -> None:
         self._pipeline.recorder.faults.note("health", "a signal's source raised", error)
 
-    def _serve(self) -> "HealthServer | None":
-        settings = self.settings
-        if not settings.health_server_enabled:
-            return None
-        from gpt_trader_telemetry.http.health_server import (  # noqa: PLC0415 - loads the HTTP library
-            Access,
-            start_health_server,
-        )
-
-        identity = {"service": settings.service_name, "instance": self._pipeline.instance_id}
+    def _open_endpoints(self) -> Endpoints:
+        identity = {"service": self.settings.service_name, "instance": self._pipeline.instance_id}
+        routes = bot_routes(self._bot, self._metrics_route(), identity)
         try:
-            server = start_health_server(
-                bot_routes(self._bot, self._metrics_route(), identity),
-                host=settings.health_host,
-                port=settings.health_port,
-                access=Access(
-                    token_file=settings.health_token_file,
-                    tls_certificate=settings.health_tls_certificate,
-                    tls_key=settings.health_tls_key,
-                    probe_port=settings.health_probe_port,
-                ),
-                on_error=self._note_http_error,
-            )
+            endpoints = Endpoints(routes, self.settings, self._note_http_error)
         except ConfigurationError:
             self._pipeline.shutdown(0)
             raise
-        self.health.watch_performance(Performance(self._process))
-        return server
+        if endpoints.server is not None:
+            self._watch_performance()
+        return endpoints
+
+    def _watch_performance(self) -> None:
+        self.health.watch_performance(Performance(self._process, self.signals.slow_calls))
+
+    @property
+    def server(self) -> "HealthServer | None":
+        """The HTTP server, with its ``url``; None where the settings start none, and in a forked child."""
+        return self._endpoints.server
+
+    def asgi_app(self) -> "AsgiApp":
+        """Return every endpoint as an ASGI app, to mount in a service with a server of its own.
+
+        The token of ``settings.health_token_file`` is asked for here too; host, port and TLS are the service's.
+
+        Raises:
+            ConfigurationError: the token's file cannot be read.
+
+        >>> with Telemetry(Settings()) as telemetry:
+        ...     mounts = {"/bot": telemetry.asgi_app()}  # FastAPI: service.mount("/bot", telemetry.asgi_app())
+        """
+        self._watch_performance()
+        return self._endpoints.asgi()
+
+    def wsgi_app(self) -> "WsgiApp":
+        """Return every endpoint as a WSGI app; see ``asgi_app``."""
+        self._watch_performance()
+        return self._endpoints.wsgi()
 
     def _metrics_route(self) -> Handler:
         prometheus = self._pipeline.prometheus
@@ -207,8 +219,7 @@ class Telemetry:
         self._sampler.stop(_SERVER_STOP_TIMEOUT / 2)
         delivery = self._pipeline.shutdown(timeout)
         self.health.stop(_SERVER_STOP_TIMEOUT / 2)
-        if self.server is not None:
-            self.server.stop(_SERVER_STOP_TIMEOUT)
+        self._endpoints.stop(_SERVER_STOP_TIMEOUT)
         atexit.unregister(self.shutdown)
         return delivery
 
@@ -233,9 +244,7 @@ class Telemetry:
         self._trading.reset_after_fork()
         self.health.reset_after_fork()
         self._sampler.start()
-        if self.server is not None:
-            self.server.close_inherited()
-            self.server = None
+        self._endpoints.reset_after_fork()
         self._pipeline.restart_after_fork()
 
     # What follows is every module-level name as a method: the same, recording into this Telemetry.

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import uvicorn
 
 from gpt_trader_telemetry.http.app import App, Response, json_response, metrics_route
 from gpt_trader_telemetry.http.limits import Limits
@@ -154,3 +155,25 @@ def tls(certificate):
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(*certificate)
     return server, ssl.create_default_context(cafile=str(certificate[0]))
+
+
+@pytest.fixture
+def uvicorn_runs():
+    """Serve ASGI apps with the server that FastAPI's users run; they are stopped at the end."""
+    with contextlib.ExitStack() as stack:
+
+        def run(asgi, root_path=""):
+            config = uvicorn.Config(asgi, port=0, root_path=root_path, log_config=None, log_level="critical")
+            server = uvicorn.Server(config)
+            thread = threading.Thread(target=server.run, daemon=True)
+            thread.start()
+            stack.callback(thread.join, 10)
+            stack.callback(setattr, server, "should_exit", True)
+            end = time.monotonic() + 10
+            while not server.started:
+                assert time.monotonic() < end
+                time.sleep(0.01)
+            host, port = server.servers[0].sockets[0].getsockname()[:2]
+            return f"http://{host}:{port}"
+
+        yield run

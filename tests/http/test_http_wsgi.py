@@ -1,7 +1,6 @@
 """The same app in somebody else's server: WSGI and ASGI, at the root and under a prefix."""
 
 import asyncio
-import contextlib
 import json
 import threading
 import time
@@ -11,8 +10,8 @@ import warnings
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 from wsgiref.validate import validator
 
+import fastapi
 import pytest
-import uvicorn
 
 from gpt_trader_telemetry.http.access import BearerToken
 from gpt_trader_telemetry.http.app import App, Request, Response, json_response, metrics_route
@@ -237,28 +236,6 @@ def get(url):
             return error.code, error.read()
 
 
-@pytest.fixture
-def uvicorn_runs():
-    """Serve ASGI apps with the server that FastAPI's users run; they are stopped at the end."""
-    with contextlib.ExitStack() as stack:
-
-        def run(asgi, root_path=""):
-            config = uvicorn.Config(asgi, port=0, root_path=root_path, log_config=None, log_level="critical")
-            server = uvicorn.Server(config)
-            thread = threading.Thread(target=server.run, daemon=True)
-            thread.start()
-            stack.callback(thread.join, 10)
-            stack.callback(setattr, server, "should_exit", True)
-            end = time.monotonic() + 10
-            while not server.started:
-                assert time.monotonic() < end
-                time.sleep(0.01)
-            host, port = server.servers[0].sockets[0].getsockname()[:2]
-            return f"http://{host}:{port}"
-
-        yield run
-
-
 def test_as_the_whole_of_an_asgi_server(app, uvicorn_runs):
     """At the root, its lifespan included; uvicorn finds nothing to object to."""
     base = uvicorn_runs(AsgiApp(app))
@@ -269,7 +246,6 @@ def test_as_the_whole_of_an_asgi_server(app, uvicorn_runs):
 
 def test_mounted_in_fastapi(app, uvicorn_runs):
     """Beside the service's own routes, and under a prefix behind a proxy's."""
-    fastapi = pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install fastapi")
     for prefix in ("", "/proxied"):
         service = fastapi.FastAPI()
 
@@ -285,10 +261,10 @@ def test_mounted_in_fastapi(app, uvicorn_runs):
         assert json.loads(get(f"{base}/ops/bot/nope")[1])["error"] == "Not found"
         assert get(f"{base}/ops/bot/metrics")[1] == b"orders_total 1\n" * 200
         assert get(f"{base}/ops/bot/")[1] == app(Request("GET", "/")).body
-    assert get(f"{uvicorn_runs(mounted(fastapi, app))}/bot")[1] == app(Request("GET", "/")).body
+    assert get(f"{uvicorn_runs(mounted(app))}/bot")[1] == app(Request("GET", "/")).body
 
 
-def mounted(fastapi, app):
+def mounted(app):
     service = fastapi.FastAPI()
     service.mount("/bot", AsgiApp(app))
     return service

@@ -4,6 +4,7 @@ Nothing here judges; a measure says what was counted, over how many, and which s
 """
 
 import time
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -18,7 +19,7 @@ from gpt_trader_telemetry.catalog import (
     Metric,
 )
 from gpt_trader_telemetry.recording.recorder import OVERFLOW, LabelSet, Take
-from gpt_trader_telemetry.recording.window import Clock, Sketch, SlotClock, WindowCount, WindowSketch
+from gpt_trader_telemetry.recording.window import BOUNDS, Clock, Sketch, SlotClock, WindowCount, WindowSketch
 from gpt_trader_telemetry.thresholds import Thresholds
 
 TOO_FEW: Final = "too_few_samples"
@@ -191,6 +192,16 @@ class Windows:
             worst_value=_tidy(beyond),
             details={"operation": operation, "operations": shown},
         )
+
+    def slow_calls(self) -> dict[str, int]:
+        """Return how many calls of each operation took longer than the critical latency; none is no entry."""
+        # The bucket that the threshold itself is in counts as not slow, so at most 2.2 % of it is forgiven.
+        beyond = 1 + bisect_left(BOUNDS, self._thresholds.broker_latency_p95_ms_crit / _MILLISECONDS)
+        slow = {
+            operation: sum(sketch.count_from(beyond) for _, sketch in parts)
+            for operation, parts in sorted(self._calls().items())
+        }
+        return {operation: calls for operation, calls in slow.items() if calls}
 
     def _calls(self) -> dict[str, list[tuple[LabelSet, Sketch]]]:
         """Return each operation's series that hold values."""

@@ -46,7 +46,7 @@ class PerformanceLimits:
     """Units of 10^6 bytes; what is much depends on the machine, so nothing is judged unless set."""
     slow_operations_degraded: float | None = 10.0
     slow_operations_unhealthy: float | None = None
-    """Operations that took too long lately, all of them together."""
+    """Broker calls that took longer than the critical latency in the window, of all operations together."""
 
     def __post_init__(self) -> None:
         for measure in ("cpu_percent", "memory_mb", "slow_operations"):

@@ -179,6 +179,10 @@ class Signals:
         finally:
             self._evaluating.release()
 
+    def slow_calls(self) -> dict[str, int]:
+        """Return how many broker calls in the window took longer than the critical latency, by operation."""
+        return self._windows.slow_calls()
+
     def _younger_than(self, seconds: float) -> SignalsReport | None:
         latest = self._latest
         return latest[1] if latest is not None and 0 <= self._clock() - latest[0] < seconds else None

@@ -8,13 +8,14 @@ import re
 import ssl
 import stat
 from collections.abc import Collection
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, Self
 
 from gpt_trader_telemetry.errors import ConfigurationError
 from gpt_trader_telemetry.http.app import Gate, Request, Response, json_response
 
-__all__ = ["BearerToken", "server_context"]
+__all__ = ["BearerToken", "is_loopback", "loopback_gate", "server_context"]
 
 _logger = logging.getLogger("gpt_trader_telemetry")
 
@@ -90,6 +91,45 @@ class BearerToken:
 def _unauthorized() -> Response:
     refusal = json_response(401, {"error": "Unauthorized", "hint": "Send the header Authorization: Bearer <token>"})
     return Response(401, {**refusal.headers, "www-authenticate": "Bearer"}, refusal.body)
+
+
+def loopback_gate(*, allowed: Collection[str], open_paths: Collection[str]) -> Gate:
+    """Make what refuses requests that were sent to another host's name.
+
+    A page in a browser on this machine can have its own name resolve to 127.0.0.1 and then read what is served there;
+    the Host header still tells. A request without one comes from no browser.
+    """
+    names = frozenset(name.casefold() for name in (*allowed, "localhost"))
+    free = frozenset(open_paths)
+
+    def gate(request: Request) -> Response | None:
+        host = _host_name(request.headers.get("host", ""))
+        if not host or host in names or host.endswith(".localhost") or _is_address(host) or request.path in free:
+            return None
+        hint = "Ask by address or localhost, or name the host in GPT_TRADER_HEALTH_HOSTS"
+        return json_response(421, {"error": "Misdirected request", "hint": hint})
+
+    return gate
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a listener on this host is reached from this machine alone."""
+    return host.casefold() == "localhost" or (_is_address(host) and ip_address(host).is_loopback)
+
+
+def _host_name(header: str) -> str:
+    name = header.strip().casefold()
+    if name.startswith("["):
+        return name.partition("]")[0].removeprefix("[")
+    return name.partition(":")[0].rstrip(".")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def server_context(certificate: str | os.PathLike[str], key: str | os.PathLike[str] | None = None) -> ssl.SSLContext:

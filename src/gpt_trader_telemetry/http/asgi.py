@@ -66,6 +66,12 @@ class AsgiApp:
         for workers in self._workers.values():
             workers.close()
 
+    def reset_after_fork(self) -> None:
+        """Let a forked child, which inherits no thread, start worker threads of its own."""
+        self._waiting = 0
+        for workers in self._workers.values():
+            workers.reset_after_fork()
+
     async def _decline(self, kind: str, receive: _Receive, send: _Send) -> None:
         """Say that there are no WebSockets here, and that nothing has to be started before the first request."""
         if kind == "websocket":

@@ -2,12 +2,12 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from gpt_trader_telemetry.errors import ConfigurationError
-from gpt_trader_telemetry.http.access import BearerToken, server_context
+from gpt_trader_telemetry.http.access import BearerToken, is_loopback, loopback_gate, server_context
 from gpt_trader_telemetry.http.app import App, Handler
 from gpt_trader_telemetry.http.health_routes import PROBE_PATHS
 from gpt_trader_telemetry.http.limits import Counts, Limits
@@ -36,6 +36,9 @@ class Access:
     """PEM, unencrypted; None where the certificate's file holds the key too."""
     probe_port: int | None = None
     """A second port, plain HTTP, which answers ``/live`` and ``/ready`` alone; 0 takes a free one."""
+
+    hosts: Collection[str] = ()
+    """Names, beside localhost and addresses, by which a listener on loopback may be asked without a token."""
 
     def __post_init__(self) -> None:
         if self.tls_key is not None and self.tls_certificate is None:
@@ -111,16 +114,26 @@ class HealthServer:
 
 
 def make_app(
-    routes: Mapping[str, Handler], *, token: BearerToken | None = None, on_error: OnError | None = None
+    routes: Mapping[str, Handler],
+    *,
+    token: BearerToken | None = None,
+    hosts: Collection[str] | None = None,
+    on_error: OnError | None = None,
 ) -> App:
     """Make the app of these routes: the probes and the page's files are fast, and alone need no token.
 
-    It can be mounted in another service: ``AsgiApp(make_app(...))`` or ``WsgiApp(make_app(...))``.
+    It can be mounted in another service: ``AsgiApp(make_app(...))`` or ``WsgiApp(make_app(...))``. With ``hosts``,
+    and without a token, it answers only what was sent to an address, to localhost or to one of these names.
     """
+    gate = None
+    if token is not None:
+        gate = token.gate(open_paths=_OPEN_PATHS)
+    elif hosts is not None:
+        gate = loopback_gate(allowed=hosts, open_paths=PROBE_PATHS)
     return App(
         routes,
         fast=[path for path in _FAST_PATHS if path in routes],
-        gate=None if token is None else token.gate(open_paths=_OPEN_PATHS),
+        gate=gate,
         on_error=on_error,
     )
 
@@ -142,7 +155,7 @@ def start_health_server(
     access = access or Access()
     token = None if access.token_file is None else BearerToken.from_file(access.token_file)
     context = None if access.tls_certificate is None else server_context(access.tls_certificate, access.tls_key)
-    app = make_app(routes, token=token, on_error=on_error)
+    app = make_app(routes, token=token, hosts=access.hosts if is_loopback(host) else None, on_error=on_error)
     main = start(app, host=host, port=port, ssl_context=context, on_error=on_error, limits=limits)
     if access.probe_port is None:
         return HealthServer(main, None)

@@ -24,10 +24,14 @@ class Workers:
         self._name = name
         self._threads = threads
         self._room = threads + queued
+        self._closed = False
+        self.reset_after_fork()
+
+    def reset_after_fork(self) -> None:
+        """Begin again without threads and jobs: a forked child has none of its parent's."""
         self._lock = threading.Lock()
         self._started = 0
         self._unfinished = 0
-        self._closed = False
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
 
     def submit(self, job: Job) -> bool:
