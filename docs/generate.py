@@ -4,6 +4,7 @@ uv run docs/generate.py            # write them
 uv run docs/generate.py --check    # only tell whether they are up to date
 """
 
+import ast
 import inspect
 import sys
 from dataclasses import MISSING, fields
@@ -124,19 +125,16 @@ def settings_page() -> str:
 
 
 def attribute_docs() -> dict[str, str]:
-    """Return the text that stands below each field in the source."""
+    """Return the text that stands below each field in the source, or below the last of several."""
     found: dict[str, str] = {}
-    last: list[str] = []
-    for line in inspect.getsource(Settings).splitlines():
-        text = line.strip()
-        if ": " in text and " = " in text and not text.startswith('"'):
-            name = text.split(":")[0]
-            last = [*last, name] if name.isidentifier() else []
-        elif text.startswith('"""') and text.endswith('"""') and last:
-            found |= dict.fromkeys(last, text.strip('"'))
-            last = []
-        elif text.startswith("def "):
-            break
+    undescribed: list[str] = []
+    [settings] = ast.parse(inspect.getsource(Settings)).body
+    for node in settings.body:
+        if isinstance(node, ast.AnnAssign):
+            undescribed.append(node.target.id)
+        elif isinstance(node, ast.Expr) and undescribed:
+            found |= dict.fromkeys(undescribed, " ".join(inspect.cleandoc(node.value.value).split()))
+            undescribed = []
     return found
 
 
