@@ -8,7 +8,7 @@ import gpt_trader_telemetry
 ROOT = Path(gpt_trader_telemetry.__file__).parent
 PACKAGE = "gpt_trader_telemetry"
 FLOORS = [
-    {"_version", "errors"},
+    {"_version", "errors", "process_end"},
     {"thresholds", "runtime_data"},
     {"catalog", "settings"},
     {"reasons", "recording", "report"},

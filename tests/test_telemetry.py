@@ -227,6 +227,58 @@ def test_a_process_that_just_ends_still_delivers() -> None:
             assert received.value(TRADES) == 7
 
 
+WORKING = """
+import multiprocessing, sys
+from concurrent.futures import ProcessPoolExecutor
+from gpt_trader_telemetry import Settings, configure, record_counter
+
+def settings():
+    return Settings(otlp_endpoint=sys.argv[1], export_interval=60)
+
+def work(amount):
+    configure(settings=settings()) if sys.argv[3] == "in the child" else None
+    record_counter("gpt_trader_trades_executed_total", amount)
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context(sys.argv[2])
+    if sys.argv[3] == "in the parent":
+        configure(settings=settings())
+    child = context.Process(target=work, args=(1,))
+    child.start()
+    child.join()
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        pool.submit(work, 10).result()
+    if sys.argv[3] == "in the parent":
+        record_counter("gpt_trader_trades_executed_total", 100)
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "where", "expected"),
+    [
+        ("fork", "in the parent", [1, 10, 100]),
+        ("fork", "in the child", [1, 10]),
+        ("spawn", "in the child", [1, 10]),
+        ("forkserver", "in the child", [1, 10]),
+    ],
+)
+def test_a_worker_process_that_just_ends_still_delivers(method, where, expected, tmp_path) -> None:
+    """Children of multiprocessing end without atexit; what they recorded leaves all the same, each under its own id."""
+    from support.receivers import RECEIVERS
+
+    script = tmp_path / "workers.py"
+    script.write_text(WORKING)
+    with RECEIVERS["http/protobuf"]() as received:
+        command = [sys.executable, "-W", "ignore::DeprecationWarning", script, received.endpoint, method, where]
+        subprocess.run(command, check=True, timeout=60)
+        by_instance = {}
+        for request in received.requests:
+            only = type(received)()
+            only.requests = [request]
+            by_instance[only.resources()[0]["service.instance.id"]] = only
+    assert sorted(only.value(TRADES) for only in by_instance.values()) == expected
+
+
 def test_disabled_telemetry_records_nothing_and_serves_on(monkeypatch) -> None:
     """OTEL_SDK_DISABLED is a no-op for metrics: decorated functions work, and the server is there for health."""
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")

@@ -1,6 +1,5 @@
 """Telemetry owns everything: the pipeline, the HTTP server, and what is recorded through it."""
 
-import atexit
 import os
 import threading
 import weakref
@@ -36,6 +35,7 @@ from gpt_trader_telemetry.pipeline.delivery import Delivery
 from gpt_trader_telemetry.pipeline.disabled import DisabledPipeline
 from gpt_trader_telemetry.pipeline.own import OwnPipeline
 from gpt_trader_telemetry.pipeline.ticker import Ticker
+from gpt_trader_telemetry.process_end import AtProcessEnd
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
 from gpt_trader_telemetry.recording.recorder import LabelSet, Take, Tap
 from gpt_trader_telemetry.settings import Settings
@@ -105,7 +105,7 @@ class Telemetry:
         self._delivery: Delivery | None = None
         self._endpoints = self._open_endpoints()
         self._sampler = Ticker("gpt-trader-telemetry-signals", _SAMPLE_INTERVAL, self._sample)
-        atexit.register(self.shutdown)
+        self._at_end = AtProcessEnd(self.shutdown)
         _after_fork_in_child(self)
 
     def _tap(self, metric: Metric, labels: LabelSet) -> Take | None:
@@ -220,7 +220,7 @@ class Telemetry:
         delivery = self._pipeline.shutdown(timeout)
         self.health.stop(_SERVER_STOP_TIMEOUT / 2)
         self._endpoints.stop(_SERVER_STOP_TIMEOUT)
-        atexit.unregister(self.shutdown)
+        self._at_end.cancel()
         return delivery
 
     def __enter__(self) -> Self:
@@ -246,6 +246,7 @@ class Telemetry:
         self._sampler.start()
         self._endpoints.reset_after_fork()
         self._pipeline.restart_after_fork()
+        self._at_end.rearm_after_fork()
 
     # What follows is every module-level name as a method: the same, recording into this Telemetry.
 
