@@ -540,3 +540,35 @@ def test_orders_that_overlap_hold_nothing_of_one_another() -> None:
             assert len(alive) <= 2
 
         asyncio.run(main())
+
+
+def test_a_provider_that_outlives_a_telemetry_serves_the_next_one(caplog) -> None:
+    """Watched gauges are the newest bot's, of two at once too, and nothing warns of instruments made twice."""
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+    reader = InMemoryMetricReader()
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+
+    def connected_and_reconnects():
+        metrics = reader.get_metrics_data().resource_metrics[0].scope_metrics[0].metrics
+        found = {metric.name: [point.value for point in metric.data.data_points] for metric in metrics}
+        return found.get("gpt_trader_ws_connected"), found.get("gpt_trader_ws_reconnect_count")
+
+    first = Telemetry(Settings(), meter_provider=provider)
+    first.websocket.connected()
+    assert connected_and_reconnects() == ([1], [0])
+    first.websocket.disconnected()
+    first.websocket.connected()
+    first.shutdown()
+    second = Telemetry(Settings(), meter_provider=provider)
+    second.websocket.connected()
+    assert connected_and_reconnects() == ([1], [0])
+    with Telemetry(Settings(), meter_provider=provider) as third:
+        third.websocket.connected()
+        third.websocket.disconnected()
+        assert connected_and_reconnects() == ([0], [0])
+    assert connected_and_reconnects() == ([1], [0])
+    second.shutdown()
+    provider.shutdown()
+    assert "already" not in caplog.text

@@ -6,9 +6,11 @@ temporality and exemplars apply; its owner exports.
 
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, TypeAlias
+from weakref import WeakKeyDictionary
 
-from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
+from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, Observation
 
 from gpt_trader_telemetry._version import __version__
 from gpt_trader_telemetry.catalog import CATALOG, TELEMETRY_ERRORS, Kind, Metric
@@ -47,6 +49,60 @@ class _Instrument:
         self.record: Callable[[float, dict[str, Any]], object] = lambda _value, _attributes: None
 
 
+class _Watched:
+    """What a provider's observable gauges read. Each is made once: a provider has no second one of the same name.
+
+    Two recorders may have a value for one series; the one that came last is read, and once it has gone the other.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._reads: dict[Metric, dict[LabelSet, dict[PlainRecorder, Read]]] = {}
+
+    @classmethod
+    def of(cls, provider: MeterProvider) -> "_Watched":
+        try:
+            return _watched.setdefault(provider, cls())
+        except TypeError:  # a provider that can be no key
+            return cls()
+
+    def add(self, meter: Meter, metric: Metric, labels: LabelSet, recorder: "PlainRecorder", read: Read) -> None:
+        with self._lock:
+            is_new = metric not in self._reads
+            readers = self._reads.setdefault(metric, {}).setdefault(labels, {})
+            readers.pop(recorder, None)
+            readers[recorder] = read
+        if is_new:
+            callback = partial(self._observations, metric)
+            meter.create_observable_gauge(metric.name, [callback], unit=metric.unit, description=metric.help)
+
+    def remove(self, recorder: "PlainRecorder") -> None:
+        with self._lock:
+            for series in self._reads.values():
+                for readers in series.values():
+                    readers.pop(recorder, None)
+
+    def reset_after_fork(self) -> None:
+        self._lock = threading.Lock()
+
+    def _observations(self, metric: Metric, _options: CallbackOptions) -> Iterable[Observation]:
+        with self._lock:
+            latest = [
+                (labels, *list(readers.items())[-1]) for labels, readers in self._reads[metric].items() if readers
+            ]
+        for labels, recorder, read in latest:
+            try:
+                value = read()
+            except Exception as error:
+                recorder.faults.note("pipeline", f"a value for {metric.name} could not be read", error)
+            else:
+                if value is not None:
+                    yield Observation(value, attributes_of(labels))
+
+
+_watched: WeakKeyDictionary[MeterProvider, _Watched] = WeakKeyDictionary()
+
+
 class PlainRecorder:
     """Records through the OpenTelemetry API, see the module's text."""
 
@@ -61,7 +117,7 @@ class PlainRecorder:
         self._tap = tap
         self._births = threading.RLock()
         self._instruments: dict[Metric, _Instrument] = {}
-        self._watched: dict[Metric, dict[LabelSet, Read]] = {}
+        self._watched = _Watched.of(provider)
         for metric in CATALOG.values():
             if metric.kind is Kind.COUNTER and not metric.labels:
                 self.zero(metric, [()])
@@ -93,15 +149,11 @@ class PlainRecorder:
 
     def watch(self, metric: Metric, labels: LabelSet, read: Read) -> None:
         """Have a gauge read whenever it is collected."""
-        with self._births:
-            reads = self._watched.get(metric)
-            if reads is not None:
-                reads[labels] = read
-                return
-            self._watched[metric] = {labels: read}
-        self._meter.create_observable_gauge(
-            metric.name, [self._observations(metric)], unit=metric.unit, description=metric.help
-        )
+        self._watched.add(self._meter, metric, labels, self, read)
+
+    def stop_watching(self) -> None:
+        """Let go of everything that is read: it belongs to a bot that ends before the provider does."""
+        self._watched.remove(self)
 
     def zero(self, metric: Metric, label_sets: Iterable[LabelSet]) -> None:
         """Show counters at zero, so that ``increase()`` sees their first event."""
@@ -114,6 +166,7 @@ class PlainRecorder:
     def reset_after_fork(self) -> None:
         """Replace a lock that another thread may have held when the process forked."""
         self._births = threading.RLock()
+        self._watched.reset_after_fork()
 
     def _observe(self, metric: Metric, labels: LabelSet) -> Observe:
         instrument = self._instrument(metric)
@@ -167,16 +220,3 @@ class PlainRecorder:
                 ).record
         except Exception as error:
             self.faults.note("recording", f"the MeterProvider made no instrument for {metric.name}", error)
-
-    def _observations(self, metric: Metric) -> Callable[[CallbackOptions], Iterable[Observation]]:
-        def observations(_options: CallbackOptions) -> Iterable[Observation]:
-            for labels, read in list(self._watched[metric].copy().items()):
-                try:
-                    value = read()
-                except Exception as error:
-                    self.faults.note("pipeline", f"a value for {metric.name} could not be read", error)
-                else:
-                    if value is not None:
-                        yield Observation(value, attributes_of(labels))
-
-        return observations
