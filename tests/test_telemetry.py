@@ -1,5 +1,6 @@
 """Telemetry: what it opens, owns and closes; the process default; forks."""
 
+import contextlib
 import gc
 import json
 import logging
@@ -300,6 +301,24 @@ def test_disabled_telemetry_records_nothing_and_serves_on(monkeypatch) -> None:
         assert telemetry.flush() is Delivery.DELIVERED
 
 
+def test_disabled_telemetry_leaves_the_signals_alone() -> None:
+    """Which are health, not telemetry: a bot whose orders all fail is unhealthy all the same."""
+    with Telemetry(Settings(telemetry_disabled=True)) as telemetry:
+
+        @telemetry.order_submission(side="buy")
+        def submit() -> None:
+            raise ConnectionError
+
+        for _ in range(20):
+            with contextlib.suppress(ConnectionError):
+                submit()
+        end = time.monotonic() + 5
+        while telemetry.signals.evaluate()["order_error_rate"].value != 1.0:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        assert telemetry.signals.evaluate().status.value == "CRIT"
+
+
 def test_instruments_of_the_users_own_stand_beside_the_catalogues(telemetry, caplog) -> None:
     """One valid answer; a name that collides with the catalogue's is dropped, counted and logged once."""
     meter = telemetry.meter_provider.get_meter("mine")
@@ -572,3 +591,37 @@ def test_a_provider_that_outlives_a_telemetry_serves_the_next_one(caplog) -> Non
     second.shutdown()
     provider.shutdown()
     assert "already" not in caplog.text
+
+
+DORMANT = """
+import os, time
+from gpt_trader_telemetry import Settings, Telemetry
+
+telemetry = Telemetry(Settings(metrics_endpoint_enabled=True))
+telemetry.health.mark_ready()
+asked = []
+telemetry.health.register("broker", lambda: asked.append(os.getpid()), severity="critical", interval=0.05, timeout=0.05)
+telemetry.health.run_once()
+up = 'gpt_trader_health_check_up{check="broker"}'
+assert up + " 1.0" in telemetry.metrics_text()
+child = os.fork()
+if child == 0:
+    asked.clear()
+    time.sleep(0.6)  # far longer than a result is good for
+    assert telemetry.health.reports()["broker"].status.value == "pending", telemetry.health.reports()
+    assert up not in telemetry.metrics_text()
+    assert asked == []
+    telemetry.health.start()
+    while not telemetry.health.reports()["broker"].ok:
+        time.sleep(0.01)
+    assert up + " 1.0" in telemetry.metrics_text()
+    os._exit(0)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+telemetry.shutdown()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+def test_a_forked_child_calls_no_check_down_that_it_does_not_run() -> None:
+    """It neither asks the broker over the parent's connections nor exports a failure; ``start`` has it run them."""
+    subprocess.run([sys.executable, "-W", "ignore::DeprecationWarning", "-c", DORMANT], check=True, timeout=30)

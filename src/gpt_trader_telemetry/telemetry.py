@@ -304,7 +304,7 @@ def _make_pipeline(
     settings: Settings, meter_provider: MeterProvider | None, *, traced: bool, tap: Tap
 ) -> OwnPipeline | BorrowedPipeline | DisabledPipeline:
     if settings.telemetry_disabled:
-        return DisabledPipeline()
+        return DisabledPipeline(settings, tap=tap)
     return (
         OwnPipeline(settings, traced=traced, tap=tap)
         if meter_provider is None

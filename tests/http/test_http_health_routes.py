@@ -9,41 +9,40 @@ import time
 
 import pytest
 
+from gpt_trader_telemetry.catalog import GUARD_TRIPS, ORDER_SUBMISSION
 from gpt_trader_telemetry.errors import ConfigurationError
 from gpt_trader_telemetry.health.registry import Health
+from gpt_trader_telemetry.health.signals import Signals
+from gpt_trader_telemetry.health.trading_history import TradingHistory
+from gpt_trader_telemetry.http import bot_routes
 from gpt_trader_telemetry.http.access import BearerToken, server_context
 from gpt_trader_telemetry.http.app import App, Request, json_response
+from gpt_trader_telemetry.http.bot_routes import BotHealth
 from gpt_trader_telemetry.http.health_routes import (
     HealthView,
     health_routes,
     probe_routes,
-    status_document,
 )
 from gpt_trader_telemetry.http.health_server import Access, make_app, start_health_server
 from gpt_trader_telemetry.http.page_routes import PAGE_PATHS, page_routes
+from gpt_trader_telemetry.thresholds import Thresholds
 
 TOKEN = b"correct-horse-battery-staple"
 
 
-def view_of(health, signal=None, *, missed=False):
-    """Return the view of a Health whose signals say ``signal``."""
+IDENTITY = {"service": "bot", "instance": "one"}
+ORDERS = {"OK": (20, 0), "WARN": (9, 1), "CRIT": (0, 20)}
+"""Orders that succeeded and that failed: 10 % failed is above 5 %, 100 % above 15 %."""
 
-    def report():
-        word, reason = health.overall(signal, signals_missed=missed)
-        is_ready, _ = health.is_ready()
-        return {
-            "signals": {"status": signal, "message": "", "signals": []}, "checks": health.checks_json(),
-            "reason": reason, "ready": is_ready, "live": health.live, "status": word.value,
-        }  # fmt: skip
 
-    def status():
-        return status_document(
-            generated_at=1.0, service="bot", instance="one", version="1", health=report(), history={"end": 1.0}
-        )
-
-    return HealthView(
-        live=lambda: health.live, ready=health.is_ready, health=report, explain=lambda: {"signals": []}, status=status
-    )
+def view_of(health, signal=None):
+    """Return the view that a bot serves: its checks are ``health``'s, and its orders were such that signals say this."""
+    signals = Signals(Thresholds(required=["order_error_rate"] if signal == "missed" else []))
+    good, bad = ORDERS.get(signal, (0, 0))
+    if good or bad:
+        signals.tap(ORDER_SUBMISSION, (("result", "success"), ("reason", "none"), ("side", "buy")))([1.0] * good)
+        signals.tap(ORDER_SUBMISSION, (("result", "failed"), ("reason", "error"), ("side", "buy")))([1.0] * bad)
+    return bot_routes.view_of(BotHealth(health, signals, TradingHistory()), IDENTITY)
 
 
 @pytest.fixture
@@ -68,7 +67,7 @@ CHECKS = {
     "critical failing": ("critical", False),
     "critical pending": ("critical", None),
 }
-SIGNALS = (None, "OK", "WARN", "CRIT", "UNKNOWN", "missed")
+SIGNALS = ("OK", "WARN", "CRIT", "UNKNOWN", "missed")
 
 # The first row that applies decides, as docs and playbook have it: (live, ready, check, signal) -> (word, code).
 ANY = None
@@ -101,8 +100,7 @@ def test_each_combination_has_its_word_and_code(health, live, ready, check, sign
         health.mark_not_ready("paused")
     if live == "dead":
         health.mark_not_live()
-    missed = signal == "missed"
-    routes = health_routes(view_of(health, "UNKNOWN" if missed else signal, missed=missed))
+    routes = health_routes(view_of(health, signal))
 
     case = (live, ready, check, signal)
     word, code = next(
@@ -111,6 +109,8 @@ def test_each_combination_has_its_word_and_code(health, live, ready, check, sign
     status, body = ask(routes, "/health")
     assert (status, body["status"]) == (code, word)
     assert body["live"] is LIVE[live]
+    assert body["signals"]["status"] == {"missed": "UNKNOWN"}.get(signal, signal)
+    assert ("broker" in body["checks"]) is (CHECKS[check] is not None)
 
     status, body = ask(routes, "/live")
     assert (status, body) == ((200, {"status": "pass", "live": True}), (503, {"status": "fail", "live": False}))[
@@ -134,7 +134,7 @@ def test_health_has_the_playbooks_keys_in_its_order(health):
     document = ask(routes, "/status.json")[1]
     assert list(document) == ["generated_at", "service", "instance", "version", "health", "history"]
     assert list(document["health"]) == keys
-    assert ask(routes, "/health/explain") == (200, {"signals": []})
+    assert ask(routes, "/health/explain")[1]["signals"][0]["denominator"] == 20
 
 
 def test_a_reason_and_an_error_show_no_secret(health):
@@ -373,3 +373,15 @@ def test_a_token_file_that_may_not_be_read_is_named(tmp_path):
 def test_probe_routes_are_two(health):
     """Nothing else is ever on the second port."""
     assert set(probe_routes(view_of(health))) == {"/live", "/ready"}
+
+
+def test_the_history_on_the_page_is_what_was_sampled(health):
+    """A sample a second, of the signals and of the orders behind them."""
+    view = view_of(health, "CRIT")
+    signals = Signals()
+    bot = BotHealth(health, signals, TradingHistory())
+    assert not any(bot.status_json(IDENTITY)["history"]["signals"]["guard_trip_count"])
+    bot.signals.tap(GUARD_TRIPS, (("guard", "g"), ("category", "limit"), ("recoverable", "true")))([1.0] * 4)
+    bot.sample()
+    assert bot.status_json(IDENTITY)["history"]["signals"]["guard_trip_count"][-1] == 4
+    assert view.health()["signals"]["status"] == "CRIT"

@@ -1,6 +1,8 @@
 """The original's defects, each in its numbers as it was reproduced; ours must not have them."""
 
 import threading
+import time
+from collections.abc import Callable
 
 import pytest
 from signal_model import Clock, call, order, trip
@@ -174,3 +176,69 @@ def test_defect_14_a_hung_source_leaves_no_green_result_standing() -> None:
     hang.set()
     sampler.join()
     assert signals.current(0.0).status == "OK"
+
+
+def failing_bot(clock: Clock) -> Signals:
+    """Signals of a bot whose orders all fail."""
+    signals = Signals(clock=clock)
+    signals.tap(ORDER_SUBMISSION, order("failed", "network"))([1.0] * 100)
+    return signals
+
+
+def test_a_hung_source_takes_no_other_signal_with_it() -> None:
+    """All orders fail; that stays critical, whatever another signal's source does. Its own last value counts for 10 s."""
+    clock, hang, block = Clock(), threading.Event(), threading.Event()
+    signals = failing_bot(clock)
+    calls = []
+
+    def age() -> float:
+        calls.append(1)
+        if block.is_set():
+            hang.wait(30)
+        return 1.0
+
+    signals.set_source("market_data_staleness_seconds", age)
+    assert signals.sample()["market_data_staleness_seconds"].status == "OK"
+    block.set()
+    for seconds, status in ((9.9, "OK"), (0.2, "UNKNOWN"), (60.0, "UNKNOWN")):
+        clock.sleep(seconds)
+        report = signals.sample()
+        assert report["market_data_staleness_seconds"].status == status
+        assert (report["order_error_rate"].status, report.health_status) == ("CRIT", "CRIT")
+    assert report["market_data_staleness_seconds"].measure.unknown == "source_hung"
+    assert len(calls) == 2, "a source that hangs is not asked again"
+    block.clear()
+    hang.set()
+    eventually(lambda: signals.sample()["market_data_staleness_seconds"].status == "OK")
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), RuntimeError("x")])
+def test_a_source_that_raises_anything_ends_nothing(error: BaseException) -> None:
+    """Not the sampler, not the other signals; it is asked again, and may recover."""
+    clock = Clock()
+    signals = failing_bot(clock)
+    raising = [True]
+
+    def age() -> float:
+        if raising:
+            raise error
+        return 2.0
+
+    for source in (age, lambda: 1.0):
+        signals.set_source("ws_staleness_seconds", source)
+    signals.set_source("market_data_staleness_seconds", age)
+    for _ in range(3):
+        clock.sleep(1)
+        report = signals.sample()
+        assert report["market_data_staleness_seconds"].measure.unknown == "source_failed"
+        assert (report["order_error_rate"].status, report["ws_staleness_seconds"].status) == ("CRIT", "OK")
+    raising.clear()
+    clock.sleep(1)
+    assert signals.sample()["market_data_staleness_seconds"].value == 2.0
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)

@@ -9,6 +9,7 @@ from gpt_trader_telemetry.health.measures import (
     NOT_EVALUATED,
     NOTHING_DECORATED,
     SOURCE_FAILED,
+    SOURCE_HUNG,
     TOO_FEW,
 )
 from gpt_trader_telemetry.health.signal_report import Signal, SignalsReport, SignalStatus
@@ -94,6 +95,7 @@ def _unknown(signal: Signal, window: float) -> str:
         NOTHING_DECORATED: "Nothing that could tell is decorated yet.",
         NO_SOURCE: "No source was given that could tell.",
         NO_VALUE: "The source has seen nothing yet.",
+        SOURCE_HUNG: "The source does not return; signals that need none are judged as ever.",
         SOURCE_FAILED: f"The source failed with {measure.details.get('error', 'an error')}.",
         NOT_EVALUATED: "The signals could not be evaluated in time: a source does not return.",
     }

@@ -27,6 +27,7 @@ NOTHING_DECORATED: Final = "nothing_decorated"
 NO_SOURCE: Final = "no_source"
 NO_VALUE: Final = "no_value"
 SOURCE_FAILED: Final = "source_failed"
+SOURCE_HUNG: Final = "source_hung"
 NOT_EVALUATED: Final = "not_evaluated"
 
 QUANTILE: Final = 0.95

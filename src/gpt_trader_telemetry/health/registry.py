@@ -11,7 +11,7 @@ from gpt_trader_telemetry.health.attempt import Check, CheckCallable
 from gpt_trader_telemetry.health.loops import running_loop
 from gpt_trader_telemetry.health.meters import Meters
 from gpt_trader_telemetry.health.performance import PERFORMANCE, Performance, performance_json
-from gpt_trader_telemetry.health.result import CheckReport, severity_of
+from gpt_trader_telemetry.health.result import CheckReport, Status, severity_of
 from gpt_trader_telemetry.health.runner import Runner
 from gpt_trader_telemetry.health.scheduler import Clock, Publish, Scheduler
 from gpt_trader_telemetry.health.scrub import scrub_text
@@ -81,6 +81,8 @@ class Health:
         self._meters = Meters(self._slot, self._report)
         self._saying = threading.Lock()
         self._said = _Said()
+        self._is_dormant = False
+        """Whether this is a forked child in which no check has been asked for."""
 
     # Checks
 
@@ -167,6 +169,8 @@ class Health:
         background thread has died or was never started.
         """
         reports = self.scheduler.reports(runner_alive=self.runner.is_alive)
+        if self._is_dormant:
+            reports = {name: _pending(report) for name, report in reports.items()}
         return self._chosen(reports, tags)
 
     def _chosen(self, reports: Mapping[str, CheckReport], tags: tuple[str, ...]) -> Mapping[str, CheckReport]:
@@ -184,6 +188,7 @@ class Health:
         Raises:
             UsageError: a check is to run on the event loop of this very thread, which waits here.
         """
+        self._wake()
         scheduler = self.scheduler
         loop = running_loop()
         waiting = [name for name, check in scheduler.checks().items() if loop is not None and check.loop is loop]
@@ -202,11 +207,11 @@ class Health:
                 return self.reports(*tags)
             seen = scheduler.wait(seen, max(0.001, min(delay, left, 1.0)))
 
-    def checks_json(self) -> dict[str, dict[str, Any]]:
-        """Return the ``checks`` part of ``/health``: the performance block in its own words."""
+    def checks_json(self, reports: Mapping[str, CheckReport] | None = None) -> dict[str, dict[str, Any]]:
+        """Return the ``checks`` part of ``/health``, of reports read before if given: performance in its own words."""
         return {
             name: performance_json(report) if name == PERFORMANCE else report.as_json()
-            for name, report in self.reports().items()
+            for name, report in (self.reports() if reports is None else reports).items()
         }
 
     # What the bot says of itself
@@ -279,24 +284,34 @@ class Health:
     # Life
 
     def start(self) -> None:
-        """Run checks in the background, if they do not yet."""
+        """Run checks in the background, if they do not yet; in a forked child from now on."""
+        self._wake()
         self.runner.start()
+
+    def _wake(self) -> None:
+        if self._is_dormant:
+            self.scheduler.reset_after_fork()
+            self._is_dormant = False
 
     def stop(self, timeout: float = 1.0) -> None:
         """Run no more checks; wait ``timeout`` seconds at the most. Results stay, and go stale. For good."""
         self.runner.stop(timeout)
 
     def reset_after_fork(self) -> None:
-        """Begin anew in a forked child: no threads, all results pending. The next registration or ``start`` runs them.
+        """Begin anew in a forked child: no threads, and all results pending, for as long as nobody asks for more.
 
-        Checks that ran on an event loop of the parent run on one of our own.
+        The child does not run them by itself: they are the parent's, and ask over connections that a child must not
+        use beside it. ``start``, ``run_once`` and the next registration do. Checks that ran on an event loop of the
+        parent run on one of our own then.
         """
+        self._is_dormant = True
         self._saying = threading.Lock()
         self.scheduler.reset_after_fork()
         self.runner.reset_after_fork()
 
     def _report(self, name: str) -> CheckReport | None:
-        return self.scheduler.report(name, runner_alive=self.runner.is_alive)
+        report = self.scheduler.report(name, runner_alive=self.runner.is_alive)
+        return _pending(report) if self._is_dormant and report is not None else report
 
     def _publish(self, report: CheckReport, seconds: float | None) -> None:
         try:
@@ -309,6 +324,10 @@ class Health:
     def _note(self, what: str, error: BaseException | None = None) -> None:
         recorder = self._slot.recorder
         (self._faults if recorder is None else recorder.faults).note("health", what, error)
+
+
+def _pending(report: CheckReport) -> CheckReport:
+    return CheckReport(report.name, Status.PENDING, report.severity)
 
 
 def _reason(reason: object) -> str:

@@ -15,8 +15,9 @@ from typing import Any, Final, Protocol, TypeAlias
 from gpt_trader_telemetry.catalog import SIGNAL_STATUS, SIGNAL_VALUE, Metric
 from gpt_trader_telemetry.errors import UsageError
 from gpt_trader_telemetry.health.explain import explain
-from gpt_trader_telemetry.health.measures import NO_SOURCE, NO_VALUE, NOT_EVALUATED, SOURCE_FAILED, Measure, Windows
+from gpt_trader_telemetry.health.measures import NO_SOURCE, NOT_EVALUATED, Measure, Windows
 from gpt_trader_telemetry.health.signal_report import STATUS_NUMBERS, Signal, SignalsReport, SignalStatus
+from gpt_trader_telemetry.health.source import Source, measured
 from gpt_trader_telemetry.recording.recorder import LabelSet, Read, Take
 from gpt_trader_telemetry.recording.window import Clock, SlotClock
 from gpt_trader_telemetry.thresholds import (
@@ -64,7 +65,8 @@ class Signals:
         market_data_staleness: the same of the stalest market data that the bot trades on.
         on_error: called with what a source raised.
 
-    Sources are called at each evaluation and must return at once: they read a time that was stored before.
+    What is given here is called at each evaluation and returns at once: it reads a time that was stored before. A
+    bot's own code is given to ``set_source``.
 
     >>> signals = Signals()
     >>> signals.evaluate().status.value
@@ -83,11 +85,11 @@ class Signals:
         self.thresholds = thresholds or Thresholds()
         self._clock = clock
         self._windows = Windows(self.thresholds, clock)
-        self._sources: dict[str, Read | None] = {
-            WS_STALENESS_SECONDS: ws_staleness,
-            MARKET_DATA_STALENESS_SECONDS: market_data_staleness,
-        }
         self._on_error = on_error
+        given = {WS_STALENESS_SECONDS: ws_staleness, MARKET_DATA_STALENESS_SECONDS: market_data_staleness}
+        self._sources: dict[str, Callable[[], Measure] | None] = {
+            signal: None if read is None else partial(measured, read, on_error) for signal, read in given.items()
+        }
         self._history = _History(clock)
         self._start_anew()
 
@@ -100,12 +102,14 @@ class Signals:
     def set_source(self, signal: str, source: Read | None) -> None:
         """Say where ``ws_staleness_seconds`` or ``market_data_staleness_seconds`` comes from, from now on.
 
+        It is asked once a second, on a thread of its own: one that hangs makes this signal unknown, and no other.
+
         Raises:
             UsageError: any other signal.
         """
         if signal not in self._sources:
             raise UsageError(f"{signal!r} takes no source; {' and '.join(self._sources)} do")
-        self._sources[signal] = source
+        self._sources[signal] = None if source is None else Source(source, self._clock, self._on_error).measure
 
     def tap(self, metric: Metric, labels: LabelSet) -> Take | None:
         """Return what takes a series' batches, if a signal needs them: what recorders are given as ``tap``."""
@@ -144,19 +148,7 @@ class Signals:
 
     def _age(self, signal: str) -> Measure:
         source = self._sources[signal]
-        if source is None:
-            return Measure(unknown=NO_SOURCE)
-        try:
-            value = source()
-            age = None if value is None else float(value)
-        except Exception as error:
-            if self._on_error is not None:
-                self._on_error(error)
-            # Its text may hold what nobody should read.
-            return Measure(unknown=SOURCE_FAILED, details={"error": type(error).__name__})
-        if age is None or not math.isfinite(age):
-            return Measure(unknown=NO_VALUE)
-        return Measure(value=max(0.0, age), samples=1)
+        return Measure(unknown=NO_SOURCE) if source is None else source()
 
     def current(self, max_age: float = MAX_AGE) -> SignalsReport:
         """Return a report that is younger than ``max_age`` seconds, evaluating if there is none.

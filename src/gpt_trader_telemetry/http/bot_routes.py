@@ -42,7 +42,7 @@ class BotHealth:
             "live": health.live,
             "ready": ready,
             "reason": reason,
-            "checks": health.checks_json(),
+            "checks": health.checks_json(reports),
             "signals": report.as_json(),
         }
 
@@ -64,13 +64,17 @@ class BotHealth:
         )
 
 
-def bot_routes(bot: BotHealth, metrics: Handler, identity: Mapping[str, str]) -> dict[str, Handler]:
-    """Return every route; ``identity`` has the service's name and the instance's id."""
-    view = HealthView(
+def view_of(bot: BotHealth, identity: Mapping[str, str]) -> HealthView:
+    """Return what the routes of health ask; ``identity`` has the service's name and the instance's id."""
+    return HealthView(
         live=lambda: bot.health.live,
         ready=bot.health.is_ready,
         health=bot.health_json,
         explain=bot.signals.explain,
         status=lambda: bot.status_json(identity),
     )
-    return {**health_routes(view), **page_routes(), "/metrics": metrics}
+
+
+def bot_routes(bot: BotHealth, metrics: Handler, identity: Mapping[str, str]) -> dict[str, Handler]:
+    """Return every route of a bot."""
+    return {**health_routes(view_of(bot, identity)), **page_routes(), "/metrics": metrics}

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from opentelemetry.sdk.metrics import Histogram, MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, MetricsData, ResourceMetrics, ScopeMetrics
@@ -17,15 +17,12 @@ from gpt_trader_telemetry.pipeline.patient import Patient
 from gpt_trader_telemetry.pipeline.points import metric_of
 from gpt_trader_telemetry.pipeline.prometheus import PrometheusRoad
 from gpt_trader_telemetry.pipeline.resource import INSTANCE_ID, forked_resource, make_resource
-from gpt_trader_telemetry.pipeline.ticker import Ticker
+from gpt_trader_telemetry.pipeline.ticker import FOLD_INTERVAL, Ticker
 from gpt_trader_telemetry.recording.bound import BoundRecorder
 from gpt_trader_telemetry.recording.exemplars import FILTERS
 from gpt_trader_telemetry.recording.plain import SCOPE
 from gpt_trader_telemetry.recording.recorder import Tap
 from gpt_trader_telemetry.settings import Settings
-
-FOLD_INTERVAL: Final = 0.25
-"""Seconds between two folds: bounds what waits in memory, and how late a value reaches a window."""
 
 
 class OwnPipeline:

@@ -2,6 +2,10 @@
 
 import threading
 from collections.abc import Callable
+from typing import Final
+
+FOLD_INTERVAL: Final = 0.25
+"""Seconds between two folds: bounds what waits in memory, and how late a value reaches a window."""
 
 
 class Ticker:

@@ -16,6 +16,7 @@ const UNKNOWN = {
   no_source: "no source",
   no_value: "nothing seen yet",
   source_failed: "its source failed",
+  source_hung: "its source does not answer",
   not_evaluated: "not evaluated in time",
 };
 
