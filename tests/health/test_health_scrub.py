@@ -81,6 +81,43 @@ LEAKS = [
     f"github_pat_{SECRET}_{SECRET}",
 ]
 
+LEAKS += [
+    *(
+        f"login failed {name}{sign}{SECRET}"
+        for name in ("pass", "PASS", "pw", "passcode", "seed", "tok", "creds")
+        for sign in "=:"
+    ),
+    f"pass phrase: {SECRET}",
+    f"password:         {SECRET}",
+    f"password was: {SECRET}",
+    f"[('X-MBX-APIKEY', '{SECRET}')]",
+    f'["api_key", "{SECRET}"]',
+    f"<password>{SECRET}</password>",
+    f"aws_secret_access_key {SECRET}",
+    f"X-MBX-APIKEY {SECRET}",
+    f"https://hooks.slack.com/services/T0/B0/{SECRET}",
+]
+
+
+@pytest.mark.parametrize("text", ["invalid key {}", "apiKey {} rejected", "APIKEY_INVALID {}", "api key is {}"])
+def test_an_api_key_that_looks_like_an_order_id_goes_by_what_stands_before_it(text: str) -> None:
+    """Some exchanges' keys are UUIDs, and so are orders' ids, which stay."""
+    key = "37c541a1-8e4c-4c3f-9b52-37c541a1ab12"
+    assert "37c541a1" not in scrub_text(text.format(key))
+    assert key in scrub_text(f"order {key} not found")
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        {"pass": "hunter2"}, {"pw": "hunter2"}, {"creds": {"login": "hunter2"}}, {"headers": [["X-API-KEY", "hunter2"]]},
+        ("api_key", "hunter2"), {"name": "password", "value": "hunter2"}, {"kv": [{"key": "secret", "value": "hunter2"}]},
+    ],
+)  # fmt: skip
+def test_a_secret_goes_however_a_structure_names_it(details: object) -> None:
+    """By a short name, as a pair, or with its name in another entry."""
+    assert "hunter2" not in json.dumps(scrub(details))
+
 
 @pytest.mark.parametrize("text", LEAKS)
 def test_no_secret_is_left_in_a_text(text: str) -> None:

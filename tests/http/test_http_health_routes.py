@@ -360,12 +360,27 @@ def test_tls_files_that_cannot_be_used_are_named(tmp_path, certificate):
         Access(tls_key=key)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
-def test_a_token_file_that_may_not_be_read_is_named(tmp_path):
+@pytest.fixture
+def nobody():
+    """Run as a user who may not read everything, where the tests run as one who may."""
+    if not hasattr(os, "geteuid"):
+        pytest.skip("this system has no users to be")
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_a_token_file_that_may_not_be_read_is_named(tmp_path, request):
     """With the system's own words."""
     path = tmp_path / "token"
     path.write_bytes(TOKEN)
     path.chmod(0)
+    request.getfixturevalue("nobody")
     with pytest.raises(ConfigurationError, match="cannot be read: Permission denied"):
         BearerToken.from_file(path)
 

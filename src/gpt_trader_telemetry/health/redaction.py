@@ -12,17 +12,16 @@ from typing import Final
 REDACTED: Final = "[redacted]"
 
 _ANYWHERE: Final = (
-    "secret|token|passw|passphrase|pwd|credential|signature|mnemonic|seed[ _-]?phrase|private|cookie|jwt|"
-    "authori[sz]ation|api[ _-]?key|session[ _-]?id"
+    "secret|token|passw|pass[ _-]?(?:phrase|code)|pwd|credential|signature|mnemonic|seed[ _-]?phrase|private|cookie|"
+    "jwt|authori[sz]ation|api[ _-]?key|session[ _-]?id"
 )
-_TELLING_KEY: Final = re.compile(f"{_ANYWHERE}|key|bearer|(?:^|[ ._-])(?:auth|sign?|pin|otp)$", re.IGNORECASE)
+_ALONE: Final = "auth|sign?|pin|otp|pass|pw|tok|seed|creds?|phrase"
+_TELLING_KEY: Final = re.compile(f"{_ANYWHERE}|key|bearer|(?:^|[ ._-])(?:{_ALONE})$", re.IGNORECASE)
 # In running text "key" only at an end: a KeyError is no key.
-_TELLING_WORD: Final = re.compile(
-    rf"{_ANYWHERE}|key(?:s|[._-]?id|\d*)$|(?:^|[._-])(?:auth|sign?|pin|otp)$", re.IGNORECASE
-)
+_TELLING_WORD: Final = re.compile(rf"{_ANYWHERE}|key(?:s|[._-]?id|\d*)$|(?:^|[._-])(?:{_ALONE})$", re.IGNORECASE)
 _WHOLE_LINE: Final = re.compile("authori[sz]ation|cookie|passphrase|mnemonic|phrase", re.IGNORECASE)
 
-_NAME: Final = re.compile(r"(?<![\w.\-])([\w.\-]++)(?:\\*[\"'])?\s{0,3}(?:=>|:=|={1,2}|:|%3[dD]|%3[aA])\s{0,3}")
+_NAME: Final = re.compile(r"(?<![\w.\-])([\w.\-]++)(?:\\*[\"'])?\s{0,16}(?:=>|:=|={1,2}|:|%3[dD]|%3[aA])\s{0,16}")
 _QUOTED: Final = re.compile(
     r"[bBrRuUfF]{0,2}(?:\"(?:\\.|[^\"\\])*+(?:\"|\Z)|'(?:\\.|[^'\\])*+(?:'|\Z)|(\\+[\"']).*?(?:\1|\Z))", re.DOTALL
 )
@@ -36,8 +35,9 @@ _BEFORE_HOST: Final = re.compile(r"(?<![\w.+\-])([\w.+\-]{1,64}):[^\s@/:]{1,256}
 _BEARER: Final = re.compile(r"\b(bearer|negotiate)\s+(?!\[redacted\])[^\s\"',;]+", re.IGNORECASE)
 _BASIC: Final = re.compile(r"\b((?i:basic|digest|hmac))\s+(?=\S{0,256}[A-Z0-9=+/])[A-Za-z0-9+/=_-]{6,}")
 _TOLD: Final = re.compile(
-    r"\b((?:(?:api|access|secret|private|signing)[ _-]?key|secret|token|password|passphrase)\s{1,3}"
-    r"(?:(?:is|was)\s{1,3})?)"
+    r"\b((?:[\w.\-]{1,64}[_.\-])?"
+    r"(?:(?:api|access|secret|private|signing)[ _-]?key|secret|token|password|passphrase)\s{1,3}"
+    r"(?:(?:is|was)[\s:]{1,3})?)"
     r"(?:\"[^\"]+\"|'[^']+'|(?=[^\s\"']{0,256}\d)[^\s\"',;]{6,})",
     re.IGNORECASE,
 )
@@ -47,6 +47,19 @@ _PREFIXED: Final = re.compile(
     r"|xox[a-z]-[\w-]{8,}|(?:AKIA|ASIA)[A-Z0-9]{12,}|AIza[\w-]{20,}|hf_\w{16,}|npm_\w{16,}|pypi-[\w-]{16,})"
 )
 _KEY_PATH: Final = re.compile(r"(apikeys?/)(?!\[redacted\])[^\s\"',;]+", re.IGNORECASE)
+_WEBHOOK: Final = re.compile(
+    r"(hooks\.slack\.com/(?:services|workflows)/|discord(?:app)?\.com/api/webhooks/)[^\s\"',;]+"
+)
+_KEYED_UUID: Final = re.compile(
+    r"((?<![A-Za-z])[A-Za-z_\-]{0,32}key[A-Za-z_\-]{0,32}\W{1,3}(?:is\W{1,3})?)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    re.IGNORECASE,
+)
+# A header as a pair, and an element of XML: a name and what belongs to it, without a sign between them.
+_PAIR: Final = re.compile(
+    r"(?P<before>[\"'](?P<name>[\w.\- ]{1,64})[\"']\s{0,3},\s{0,3})"
+    r"[bB]?(?:\"(?:\\.|[^\"\\])*+(?:\"|\Z)|'(?:\\.|[^'\\])*+(?:'|\Z))"
+)
+_ELEMENT: Final = re.compile(r"(?P<before><(?P<name>[\w.\-:]{1,64})>)[^<]{1,1024}")
 _HEX: Final = re.compile(r"(?:0x)?[0-9a-fA-F]{32,}|(?:[0-9a-fA-F]{2}:){15,}[0-9a-fA-F]{2}")
 _PADDED: Final = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{10,}={1,2}(?![\w=\"'])")
 _RUN: Final = re.compile(r"[A-Za-z0-9+/_-]{20,}")
@@ -78,15 +91,21 @@ def without_secrets(text: str) -> str:
     text = _PEM.sub(REDACTED, text)
     text = _IN_ADDRESS.sub(f"://{REDACTED}@", text)
     text = _BEFORE_HOST.sub(rf"\1:{REDACTED}@", text)
+    for shape in (_PAIR, _ELEMENT):
+        text = shape.sub(_if_telling, text)
     text = _without_named(text)
     for shape in (_BEARER, _BASIC):
         text = shape.sub(rf"\1 {REDACTED}", text)
-    for shape in (_TOLD, _KEY_PATH):
+    for shape in (_TOLD, _KEY_PATH, _WEBHOOK, _KEYED_UUID):
         text = shape.sub(rf"\1{REDACTED}", text)
     for shape in (_JWT, _PREFIXED, _HEX):
         text = shape.sub(REDACTED, text)
     text = _PADDED.sub(_unless(_is_plain_when_padded), text)
     return _RUN.sub(_unless(_is_plain), text)
+
+
+def _if_telling(found: re.Match[str]) -> str:
+    return f"{found['before']}{REDACTED}" if _TELLING_WORD.search(found["name"]) else found[0]
 
 
 def _without_named(text: str) -> str:

@@ -27,6 +27,7 @@ CUT: Final = "…"
 
 _WINDOW: Final = 8192
 _SAFE_INTEGER: Final = 2**63
+_PAIR: Final = 2
 _LIST_LIKE: Final = (list, tuple, set, frozenset, deque)
 
 
@@ -115,12 +116,14 @@ class _Scrubber:
         if depth >= MAX_DEPTH:
             return self._spend(f"{len(mapping)} entries")
         result: dict[str, Any] = {}
+        # A name and a value in two entries, as some interfaces spell headers and settings.
+        named = any(_is_hidden(_text_of(mapping.get(key)), "") for key in ("name", "key") if key in mapping)
         for name, value in islice(mapping.items(), MAX_ITEMS):
             if self.left <= 0:
                 break
             raw = _text_of(name)
             shown = self._spend(scrub_text(raw, MAX_NAME))
-            hidden = names_a_secret(raw[:_WINDOW]) and not isinstance(value, bool | None)
+            hidden = (named and raw == "value") or _is_hidden(raw, value)
             result[shown] = REDACTED if hidden else self.value(value, depth + 1)
         if len(mapping) > len(result):
             result[CUT] = f"{len(mapping) - len(result)} more"
@@ -130,6 +133,10 @@ class _Scrubber:
         if depth >= MAX_DEPTH:
             return self._spend(f"{len(items)} items")
         result: list[Any] = []
+        if isinstance(items, list | tuple) and len(items) == _PAIR and isinstance(items[0], str):
+            first, second = items
+            if _is_hidden(first, second):  # a header, as a pair
+                return [self.value(first, depth + 1), REDACTED]
         for item in islice(items, MAX_ITEMS):
             if self.left <= 0:
                 break
@@ -142,6 +149,10 @@ class _Scrubber:
     def _spend(self, text: str) -> str:
         self.left -= len(text)
         return text
+
+
+def _is_hidden(name: str, value: object) -> bool:
+    return names_a_secret(name[:_WINDOW]) and not isinstance(value, bool | None)
 
 
 def _text_of(value: object) -> str:
