@@ -25,7 +25,13 @@ from gpt_trader_telemetry import (
     record_counter,
     record_data_quality,
 )
-from gpt_trader_telemetry.health import check_broker_ping
+from gpt_trader_telemetry.health import (
+    check_broker_ping,
+    check_data_quality,
+    check_ticker_freshness,
+    check_ws_freshness,
+)
+from gpt_trader_telemetry.thresholds import Thresholds
 from ledger import Ledger
 from paper_cli import Screen, parse_options, replay, stop_on_signals
 from paper_client import BrokerError, Client
@@ -173,7 +179,9 @@ def main() -> int:
     options = parse_options(__doc__)
     try:
         market = load_market(options.candles)
-        settings = Settings.from_env(health_server_enabled=True, metrics_endpoint_enabled=True)
+        # The replay trades hours in a minute, so its guards trip that much more often than a bot's that trades live.
+        hurried = Thresholds(guard_trip_count_warn=600, guard_trip_count_crit=2000)
+        settings = Settings.from_env(health_server_enabled=True, metrics_endpoint_enabled=True, thresholds=hurried)
         if options.port is not None:
             settings = settings.with_changes(health_port=options.port)
         telemetry = configure(settings=settings)
@@ -188,11 +196,14 @@ def main() -> int:
         ledger = Ledger(bot)
         screen = Screen(market, telemetry.server, exchange)
         telemetry.health.register("broker", partial(check_broker_ping, bot.broker), severity="critical", interval=5)
-        telemetry.health.register("feed", lambda: (telemetry.websocket.staleness() or 0) < 10, interval=5)
+        telemetry.health.register("feed", partial(check_ws_freshness, telemetry.websocket, 10.0), interval=5)
+        telemetry.health.register("tickers", partial(check_ticker_freshness, telemetry.market_data), interval=5)
+        telemetry.health.register("candles", partial(check_data_quality, telemetry.data_quality), interval=30)
         telemetry.health.mark_ready()
         telemetry.websocket.connected()
         for candle, lag in replay(market.candles, options, stop):
             telemetry.websocket.message()
+            telemetry.market_data.ticker(market.symbol)
             telemetry.websocket.heartbeat(lag)
             bot.on_candle(candle)
             screen.show(bot)

@@ -3,7 +3,7 @@
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -24,6 +24,7 @@ from gpt_trader_telemetry.instrument.account import Account
 from gpt_trader_telemetry.instrument.broker import BrokerCall
 from gpt_trader_telemetry.instrument.guards import GuardRun
 from gpt_trader_telemetry.instrument.instrument import Instrument
+from gpt_trader_telemetry.instrument.market_data import MarketData
 from gpt_trader_telemetry.instrument.orders import OrderSubmission
 from gpt_trader_telemetry.instrument.process import ProcessUsage
 from gpt_trader_telemetry.instrument.record import Labels
@@ -82,7 +83,10 @@ class Telemetry:
         self.tracer_provider = tracer_provider
         self.signals = Signals(
             self.settings.thresholds,
-            ws_staleness=lambda: self.websocket.staleness(),  # noqa: PLW0108 - made below on_error=self._note_source_error
+            # Both are made below.
+            ws_staleness=lambda: self.websocket.staleness(),  # noqa: PLW0108
+            market_data_staleness=lambda: self.market_data.staleness(),  # noqa: PLW0108
+            on_error=self._note_source_error,
         )
         """The execution signals over the last minutes; ``set_source`` says where an age comes from."""
         self._trading = TradingHistory()
@@ -98,6 +102,8 @@ class Telemetry:
             message_stale_after=self.settings.ws_message_stale_after,
             heartbeat_stale_after=self.settings.ws_heartbeat_stale_after,
         )
+        stale_after = self.settings.thresholds.market_data_staleness_seconds_warn
+        self.market_data = MarketData(stale_after=stale_after, faults=self._pipeline.recorder.faults)
         self.account = Account(self._slot)
         self.signals.watch(self._pipeline.recorder, SAMPLED_AT_LEAST_EVERY)
         self._closing = threading.RLock()
@@ -239,6 +245,7 @@ class Telemetry:
         DEFAULT.reset_after_fork()
         self.websocket.reset()
         self.account.reset()
+        self.market_data.reset()
         self._process.reset()
         self.signals.reset_after_fork()
         self._trading.reset_after_fork()
@@ -298,6 +305,13 @@ class Telemetry:
     ) -> None:
         """Record what a load of candles was like; see :func:`gpt_trader_telemetry.record_data_quality`."""
         instrument.record.record_data_quality(symbol, interval, score, issues, slot=self._slot)
+
+    def data_quality(self) -> Mapping[tuple[str, str], tuple[float | None, int]]:
+        """Return the score and the number of issues of the last load of each symbol and interval.
+
+        To be checked: ``health.register("data_quality", partial(check_data_quality, telemetry.data_quality))``.
+        """
+        return self._pipeline.recorder.loads.copy()
 
 
 def _make_pipeline(

@@ -551,3 +551,43 @@ def test_a_clock_slightly_ahead_is_forgiven() -> None:
     """A minute, and not an hour: that would keep a dead feed fresh."""
     assert age_of(NOW + 60, NOW) == 0.0
     assert age_of(NOW + 61, NOW) == -61
+
+
+def test_an_object_that_answers_later_is_not_taken_for_a_yes() -> None:
+    """A coroutine is truthy: an asynchronous is_stale would read as all stale, a pause as a pause."""
+
+    class Later:
+        symbols = ("BTC-USD",)
+
+        async def is_stale(self, symbol: str) -> bool:
+            return False
+
+        async def get_status(self) -> dict[str, Any]:
+            return {}
+
+        async def get_ws_health(self) -> dict[str, Any]:
+            return {}
+
+        async def get_last_ticker_timestamp(self) -> float:
+            return 0.0
+
+        async def is_reduce_only_mode(self) -> bool:
+            return False
+
+    later = Later()
+    for result in (
+        check_ticker_freshness(later), check_degradation_state(later), check_ws_freshness(later),
+        check_market_data_feed(later), check_degradation_state(Now(), later),
+    ):  # fmt: skip
+        assert not result.ok
+        assert "asynchronous" in result.details["error"]
+
+
+class Now:
+    def get_status(self) -> dict[str, Any]:
+        return {"paused_symbols": "BTC-USD"}
+
+
+def test_one_paused_symbol_may_be_told_by_its_name_alone() -> None:
+    """A string is no list of letters."""
+    assert check_degradation_state(Now()).details["paused_symbols"] == ["BTC-USD"]

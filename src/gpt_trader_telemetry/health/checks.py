@@ -112,7 +112,7 @@ def check_ws_freshness(
     if not callable(ask):
         return HealthCheckResult(True, {"ws_not_supported": True}, _WARNING)  # noqa: FBT003
     try:
-        said = ask()
+        said = _answer(ask)
         if not said:
             return HealthCheckResult(True, {"ws_not_initialized": True}, _WARNING)  # noqa: FBT003
         return _judge_ws(said, message_stale_seconds, heartbeat_stale_seconds, clock())
@@ -153,9 +153,8 @@ def check_degradation_state(state: DegradationState, risk_manager: object = None
     reduce_only_mode, cfm_reduce_only_mode. A state or risk manager that raises fails as critical.
     """
     try:
-        status = state.get_status() or {}
-        paused = status.get("paused_symbols") or ()
-        symbols = [str(symbol) for symbol in paused] if isinstance(paused, Iterable) else []
+        status = _answer(state.get_status) or {}
+        symbols = _names(status.get("paused_symbols"))
         globally = bool(status.get("global_paused", False))
         cfm = _says_so(risk_manager, "is_cfm_reduce_only_mode")
         details = {
@@ -174,7 +173,24 @@ def check_degradation_state(state: DegradationState, risk_manager: object = None
 
 def _says_so(thing: object, method: str) -> bool:
     ask = getattr(thing, method, None)
-    return bool(ask()) if callable(ask) else False
+    return bool(_answer(ask)) if callable(ask) else False
+
+
+def _answer(ask: Callable[..., Any], *arguments: object) -> Any:
+    """Ask the bot's object; one that answers later cannot be judged here, and would pass for a yes."""
+    answer = ask(*arguments)
+    if inspect.isawaitable(answer):
+        if inspect.iscoroutine(answer):
+            answer.close()
+        name = getattr(ask, "__name__", "it")
+        raise TypeError(f"{name}() is asynchronous; register an async check that awaits it and judges the answer")
+    return answer
+
+
+def _names(given: object) -> list[str]:
+    if isinstance(given, str):
+        return [given] if given else []
+    return list(dict.fromkeys(str(name) for name in given if name)) if isinstance(given, Iterable) else []
 
 
 def check_ticker_freshness(market_data: object) -> HealthCheckResult:
@@ -208,7 +224,7 @@ def _judge_tickers(market_data: object) -> HealthCheckResult:
     asked = _freshness_of(market_data)
     if asked is None:
         return _not_asked("ticker_freshness_unavailable", symbols)
-    stale = [symbol for symbol in symbols if asked(symbol)]
+    stale = [symbol for symbol in symbols if _answer(asked, symbol)]
     details = {
         "symbol_count": len(symbols),
         "symbols_checked": symbols,
@@ -237,11 +253,7 @@ def _symbols_of(market_data: object) -> list[str]:
     symbols = getattr(market_data, "symbols", None)
     if symbols is None:
         symbols = getattr(market_data, "get_symbols", None)
-    if callable(symbols):
-        symbols = symbols()
-    if isinstance(symbols, str):
-        return [symbols] if symbols else []
-    return list(dict.fromkeys(str(symbol) for symbol in symbols if symbol)) if isinstance(symbols, Iterable) else []
+    return _names(_answer(symbols) if callable(symbols) else symbols)
 
 
 def _freshness_of(market_data: object) -> Callable[[str], object] | None:
@@ -273,7 +285,7 @@ def check_market_data_feed(
         reason = "market_data_unavailable" if market_data is None else "last_ticker_timestamp_unavailable"
         return HealthCheckResult(True, {"skipped": True, "reason": reason})  # noqa: FBT003
     try:
-        age = age_of(ask(), clock())
+        age = age_of(_answer(ask), clock())
     except Exception as error:
         return HealthCheckResult(False, _error(error))  # noqa: FBT003
     why = "nothing_received" if age is None else "ticker" if is_stale(age, stale_seconds) else None

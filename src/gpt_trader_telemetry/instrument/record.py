@@ -26,6 +26,7 @@ from gpt_trader_telemetry.recording.recorder import Recorder, Shield
 Labels = Mapping[str, object] | None
 
 _MAX_OWN_METRICS: Final = 1000
+_MOST_LOADS: Final = 2000
 _ALMOST_THE_SAME: Final = 0.92
 _logger = logging.getLogger("gpt_trader_telemetry")
 _HISTOGRAM_SUFFIXES: Final = ("_bucket", "_count", "_sum")
@@ -115,6 +116,7 @@ def record_data_quality(
     found: list[tuple[object, object]] = []
     with _shield(recorder):
         found = list(issues)
+        _keep_load(recorder, (str(symbol), str(interval)), (None, len(found)))
         recorder.setter(DATA_QUALITY_ISSUES, DATA_QUALITY_ISSUES.label_set(where))(len(found))
     for issue in found:
         with _shield(recorder):
@@ -127,7 +129,13 @@ def record_data_quality(
         number = as_number(DATA_QUALITY_SCORE.name, score)
         if not 0 <= number <= 1:
             raise UsageError(f"{DATA_QUALITY_SCORE.name} is from 0 to 1; it was given {_short(score)}")
+        _keep_load(recorder, (str(symbol), str(interval)), (number, len(found)))
         recorder.setter(DATA_QUALITY_SCORE, DATA_QUALITY_SCORE.label_set(where))(number)
+
+
+def _keep_load(recorder: Recorder, key: tuple[str, str], load: tuple[float | None, int]) -> None:
+    if key in recorder.loads or len(recorder.loads) < _MOST_LOADS:
+        recorder.loads[key] = load
 
 
 def _shield(recorder: Recorder) -> Shield:

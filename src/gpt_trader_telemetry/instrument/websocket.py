@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gpt_trader_telemetry.catalog import (
@@ -40,9 +40,11 @@ class WebSocket:
         message_stale_after: float = 30.0,
         heartbeat_stale_after: float = 30.0,
         clock: Clock = time.monotonic,
+        wall: Clock = time.time,
     ) -> None:
         self._slot = slot
         self._clock = clock
+        self._wall = wall
         self._message_stale_after = message_stale_after
         self._heartbeat_stale_after = heartbeat_stale_after
         self.reset()
@@ -104,6 +106,20 @@ class WebSocket:
     def staleness(self) -> float | None:
         """Return the seconds since the last message, or since the connection if none came; None before that."""
         return self._age(self._latest(self._message_at, self._connected_at))
+
+    def get_ws_health(self) -> Mapping[str, Any]:
+        """Return what ``check_ws_freshness`` asks: it takes this object for the broker. Empty before any connection."""
+        if self._connected is None:
+            return {}
+        heartbeat = self._age(self._heartbeat_at)
+        now, silent = self._wall(), self.staleness()
+        return {
+            "connected": self._connected,
+            "last_message_ts": None if silent is None else now - silent,
+            "last_heartbeat_ts": None if heartbeat is None else now - heartbeat,
+            "gap_count": self._gaps,
+            "reconnect_count": self._reconnects,
+        }
 
     def _reads(self) -> dict[Metric, Callable[[], float | None]]:
         return {

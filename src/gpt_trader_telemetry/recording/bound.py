@@ -83,6 +83,7 @@ class BoundRecorder:
         self.faults = Faults()
         self.metrics: dict[str, Metric] = {}
         self.sites: dict[object, object] = {}
+        self.loads: dict[tuple[str, str], tuple[float | None, int]] = {}
         self.start_time_ns = time.time_ns()
         self._limit = cardinality_limit
         self._exponential = exponential

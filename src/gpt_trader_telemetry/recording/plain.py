@@ -112,6 +112,7 @@ class PlainRecorder:
         self.faults = faults
         self.metrics: dict[str, Metric] = {}
         self.sites: dict[object, object] = {}
+        self.loads: dict[tuple[str, str], tuple[float | None, int]] = {}
         self._meter = provider.get_meter(SCOPE, __version__)
         self._limit = cardinality_limit
         self._tap = tap

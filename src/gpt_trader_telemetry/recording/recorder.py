@@ -46,6 +46,8 @@ class Recorder(Protocol):
     metrics: dict[str, Metric]
     """Metrics of the caller's own, by name."""
     sites: dict[object, object]
+    loads: dict[tuple[str, str], tuple[float | None, int]]
+    """The score and the number of issues of the last load of candles, by symbol and interval."""
     """Bound places of ``with`` statements, kept so that entering one again costs little."""
 
     def events(self, *series: Series) -> Observe:
