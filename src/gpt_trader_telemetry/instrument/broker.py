@@ -5,9 +5,10 @@ from typing import Any, Final
 
 from gpt_trader_telemetry.catalog import BROKER_CALL_LATENCY
 from gpt_trader_telemetry.errors import UsageError
+from gpt_trader_telemetry.instrument.innermost import finalizing, innermost
 from gpt_trader_telemetry.instrument.instrument import Instrument, is_name
-from gpt_trader_telemetry.instrument.orders import orders_around
-from gpt_trader_telemetry.instrument.site import Scope, Site
+from gpt_trader_telemetry.instrument.orders import note_submit
+from gpt_trader_telemetry.instrument.site import Scope, Site, opened
 from gpt_trader_telemetry.instrument.verdicts import Classify, check_classifier, judged
 from gpt_trader_telemetry.reasons import Failed, Rejected, normal_reason, reason_of
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
@@ -60,13 +61,16 @@ class BrokerCallSite(Site):
 
         def submitted(seconds: float) -> None:
             observe(seconds)
-            _note_submit()
+            # Mostly there is no scope, or one left that is over: then no frame is spent on a look for orders.
+            scope = innermost()
+            if finalizing or (scope is not None and not (scope.closed and scope.outer is None)):
+                note_submit()
 
         self.succeeded = submitted
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> BrokerCall:
         """Begin a call."""
-        return BrokerCall(self)
+        return opened(BrokerCall(), self)
 
     def record_error(self, error: BaseException, seconds: float) -> None:
         """Record a call that raised."""
@@ -75,7 +79,7 @@ class BrokerCallSite(Site):
     def failed(self, reason: str, seconds: float) -> None:
         """Record a call that failed."""
         if self._operation == SUBMIT:
-            _note_submit()
+            note_submit()
         if self.recorder is not None:
             labels = self._labels("failure", "error" if reason == "none" else reason)
             self.recorder.events((BROKER_CALL_LATENCY, labels))(seconds)
@@ -89,16 +93,6 @@ class BrokerCallSite(Site):
 
     def _labels(self, outcome: str, reason: str) -> LabelSet:
         return (("operation", self._operation), ("outcome", outcome), ("reason", reason))
-
-
-def _note_submit() -> None:
-    """Tell the order that this call belongs to, and those around it, that the broker was asked."""
-    around = orders_around()
-    order = next(around, None)
-    if order is not None:
-        order.submits += 1
-        for outer in around:
-            outer.asked_within = True
 
 
 def broker_call(operation: str, *, classify: Classify | None = None, slot: Slot = DEFAULT) -> Instrument[BrokerCall]:

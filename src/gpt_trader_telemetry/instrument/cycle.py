@@ -12,7 +12,7 @@ from gpt_trader_telemetry.catalog import (
 )
 from gpt_trader_telemetry.errors import UsageError
 from gpt_trader_telemetry.instrument.instrument import Instrument, is_name
-from gpt_trader_telemetry.instrument.site import Scope, Site
+from gpt_trader_telemetry.instrument.site import Scope, Site, opened
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
 from gpt_trader_telemetry.recording.recorder import Recorder, Series
 
@@ -44,7 +44,7 @@ class DurationSite(Site):
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Scope:
         """Begin a run."""
-        return Scope(self)
+        return opened(Scope(), self)
 
     def record_error(self, error: BaseException, seconds: float) -> None:
         """Record a run that raised."""

@@ -10,7 +10,7 @@ from gpt_trader_telemetry.catalog import GUARD_CHECKS, GUARD_TRIPS, Label
 from gpt_trader_telemetry.errors import UsageError
 from gpt_trader_telemetry.instrument.instrument import Instrument, is_name
 from gpt_trader_telemetry.instrument.orders import orders_around
-from gpt_trader_telemetry.instrument.site import Scope, Site
+from gpt_trader_telemetry.instrument.site import Scope, Site, opened
 from gpt_trader_telemetry.instrument.verdicts import Classify, check_classifier, judged
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
 from gpt_trader_telemetry.recording.recorder import LabelSet, Recorder
@@ -75,7 +75,7 @@ class GuardSite(Site):
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> GuardRun:
         """Begin a run."""
-        return GuardRun(self)
+        return opened(GuardRun(), self)
 
     def record_error(self, error: BaseException, seconds: float) -> None:
         """Count a guard that raised: a trip, unless it was cancelled."""
@@ -85,7 +85,7 @@ class GuardSite(Site):
         recoverable = _attribute(error, "recoverable")
         self.count_trip(Tripped(_attribute(error, "category"), recoverable))
         for order in orders_around():
-            order.tripped = error
+            order.trip(error)
 
     def count_trip(self, tripped: Tripped) -> None:
         """Count a trip and the run that it ended."""

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Generic, TypeVar, cast
 
-from gpt_trader_telemetry.instrument.site import Scope, Site, open_scopes
+from gpt_trader_telemetry.instrument.innermost import open_scope
+from gpt_trader_telemetry.instrument.site import Scope, Site
 from gpt_trader_telemetry.instrument.wrap import wrap
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
 
@@ -49,7 +50,7 @@ class Instrument(Generic[ScopeT]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        scope = open_scopes()
+        scope = open_scope()
         while scope is not None and scope.owner is not self:
             scope = scope.outer
         if scope is None and self._open:

@@ -36,6 +36,9 @@ What it gives is called from whichever thread folds or records, and may keep or 
 OVERFLOW: Final[LabelSet] = (("otel.metric.overflow", "true"),)
 """The one label set that takes what comes after a metric's cap, as OpenTelemetry's specification names it."""
 
+INTERRUPTS: Final = (KeyboardInterrupt, SystemExit)
+"""What a signal handler of the bot raises, also while code of ours runs: these alone are never kept from it."""
+
 _logger = logging.getLogger("gpt_trader_telemetry")
 
 
