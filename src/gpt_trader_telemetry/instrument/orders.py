@@ -2,7 +2,7 @@
 
 import inspect
 import sys
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from time import perf_counter
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ from gpt_trader_telemetry.instrument.innermost import (
 )
 from gpt_trader_telemetry.instrument.instrument import Instrument
 from gpt_trader_telemetry.instrument.site import NOTHING, Scope, Site, discard, opened
-from gpt_trader_telemetry.instrument.verdicts import Classify, check_classifier, judged
+from gpt_trader_telemetry.instrument.verdicts import Classify, failing_reason, judged, misuse_of_classifier, shown
 from gpt_trader_telemetry.reasons import (
     FAILED_REASONS,
     REJECTED_REASONS,
@@ -33,7 +33,6 @@ from gpt_trader_telemetry.reasons import (
     Failed,
     Rejected,
     disposition_of,
-    normal_reason,
     reason_of,
 )
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
@@ -72,12 +71,12 @@ class OrderSubmission(Scope):
     """Whether nothing was said and nothing has to be judged: if it returns, it succeeded."""
 
     def reject(self, reason: str = "broker_rejected") -> None:
-        """Say that the broker refused this order; ``reason`` is one of the closed set."""
-        self._say("rejected", _failing(normal_reason(reason)))
+        """Say that the broker refused this order; ``reason`` is one of the closed set or the broker's code."""
+        self._say("rejected", failing_reason(reason))
 
     def fail(self, reason: str = "error") -> None:
         """Say that the order got no answer, or one that is not about it."""
-        self._say("failed", _failing(normal_reason(reason)))
+        self._say("failed", failing_reason(reason))
 
     def block(self) -> None:
         """Say that the order was refused on our side: a blocked trade, not a submission."""
@@ -126,13 +125,13 @@ class OrderSubmission(Scope):
     def _judge(self, error: BaseException | None) -> tuple[str, str]:
         if error is not None:
             return self._result_of("guard" if self._is_of_the_guard(error) else reason_of(error))
-        verdict = judged(self.site, self.site.classify, self.value)
+        verdict = judged(self, self.site.classify)
         if verdict is None:
             return _SUCCESS
         if isinstance(verdict, Rejected | Failed):
             result = "rejected" if isinstance(verdict, Rejected) else "failed"
-            return result, _failing(normal_reason(verdict.reason))
-        return self._result_of(_failing(normal_reason(verdict)))
+            return result, failing_reason(verdict.reason)
+        return self._result_of(failing_reason(verdict))
 
     def _is_of_the_guard(self, error: BaseException) -> bool:
         """Tell whether this is what a guard raised, or was raised from it."""
@@ -198,25 +197,18 @@ def note_submit() -> None:
 class OrderSite(Site):
     """A place that submits orders."""
 
-    __slots__ = ("_decision_id", "_key", "_position", "_side", "classify", "judges_values", "succeeded_by_side")
+    __slots__ = ("_decision_id", "_position", "_side", "classify", "judges_values", "succeeded_by_side")
 
     judges_runs = True
 
-    def __init__(
-        self, side: ReadArgument, decision_id: ReadArgument | None, classify: Classify | None, key: Hashable
-    ) -> None:
+    def __init__(self, side: ReadArgument, decision_id: ReadArgument | None, classify: Classify | None) -> None:
         super().__init__()
         self._side = side
         self._position = side.position if isinstance(side, ArgumentAt) else sys.maxsize
         self._decision_id = decision_id
         self.classify = classify
         self.judges_values = classify is not None
-        self._key = key
         self.succeeded_by_side: dict[str, Observe] = _DISCARDING
-
-    def key(self) -> Hashable:
-        """Tell places of ``with`` statements apart."""
-        return self._key
 
     def bind(self, recorder: Recorder) -> None:
         """Show every submission that may come at zero."""
@@ -323,7 +315,7 @@ def order_submission(
         slot: where the recorder is found; the process default unless given.
 
     Raises:
-        UsageError: when decorating, if the side or decision id cannot be found this way.
+        UsageError: when decorating, if the side or decision id cannot be found this way, or a callable is none.
 
     >>> @order_submission(side="side")
     ... def submit(symbol, side, quantity):
@@ -333,28 +325,32 @@ def order_submission(
     >>> with order_submission(side="sell") as order:
     ...     order.reject("insufficient_funds")
     """
-    check_classifier(classify)
+    misuse = misuse_of_classifier(classify)
     if side_of is not None and (side is not None or not callable(side_of)):
-        raise UsageError(f"side_of must be callable and stands instead of side, not {side_of!r} with side={side!r}")
+        given = f"{shown(side_of)} with side={shown(side)}"
+        misuse = UsageError(f"side_of must be callable and stands instead of side, not {given}")
     if inspect.isroutine(side):
         raise UsageError(f"order_submission needs parentheses: @order_submission() above {_name(side)}")
+    spelled = _spelled(side)
+    misses_decision = decision_id is not NOTHING and _is_empty(decision_id)
 
     def make_site(function: Callable[..., Any] | None) -> OrderSite:
-        if function is None:
-            return _entered_site(side, decision_id)
-        return OrderSite(_side_reader(function, side, side_of), _id_reader(function, decision_id), classify, None)
+        if function is not None:
+            return OrderSite(_side_reader(function, side, side_of), _id_reader(function, decision_id), classify)
+        read_id = (lambda _args, _kwargs: None) if misses_decision else None
+        return OrderSite(lambda _args, _kwargs: spelled, read_id, None)
 
-    return Instrument(make_site, slot)
+    return Instrument(make_site, (OrderSite, spelled, misses_decision), slot, misuse=misuse)
 
 
-def _entered_site(side: object, decision_id: object) -> OrderSite:
+def _spelled(side: object) -> str:
+    """Spell the side of a ``with`` statement; one whose text cannot be had is unknown."""
     try:
-        spelled = _SIDE.spell(side)
-    except Exception:  # a side whose text cannot be had
-        spelled = "unknown"
-    missing = decision_id is not NOTHING and _is_empty(decision_id)
-    read_id = (lambda _args, _kwargs: None) if missing else None
-    return OrderSite(lambda _args, _kwargs: spelled, read_id, None, (OrderSite, spelled, missing))
+        return side if side.__class__ is str and side in _SIDES else _SIDE.spell(side)
+    except INTERRUPTS:
+        raise
+    except BaseException:
+        return "unknown"
 
 
 def _side_reader(function: Callable[..., Any], side: object, side_of: Callable[..., object] | None) -> ReadArgument:
@@ -388,10 +384,6 @@ def _name(function: Callable[..., Any]) -> str:
 
 def _is_empty(decision_id: object) -> bool:
     return decision_id is None or decision_id is NOTHING or (isinstance(decision_id, str) and not decision_id.strip())
-
-
-def _failing(reason: str) -> str:
-    return "error" if reason == "none" else reason
 
 
 def _labels(result: str, reason: str, side: str) -> LabelSet:

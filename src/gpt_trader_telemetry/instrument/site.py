@@ -1,12 +1,12 @@
 """One decorated place (a site) and one run of it (a scope)."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from gpt_trader_telemetry.instrument.innermost import first_open, follow_collections, step_into, step_out_of
-from gpt_trader_telemetry.recording.recorder import Observe, Recorder
+from gpt_trader_telemetry.recording.recorder import INTERRUPTS, Observe, Recorder
 
 NOTHING: Final = object()
 """Stands for "no value was returned", since None is a value."""
@@ -69,10 +69,6 @@ class Site:
         """Begin a run with these arguments. Never raises."""
         raise NotImplementedError
 
-    def key(self) -> Hashable:
-        """Tell places of ``with`` statements apart: equal keys record the same series."""
-        raise NotImplementedError
-
 
 class Scope:
     """One run: a context manager that times it and tells its site how it ended.
@@ -119,7 +115,7 @@ class Scope:
             self.value = value
 
     def finish(self, error: BaseException | None) -> None:
-        """End the run and record it, once. Never raises."""
+        """End the run and record it, once. Raises only what a signal handler raises meanwhile."""
         if self.closed:
             return
         seconds = perf_counter() - self.start
@@ -129,7 +125,14 @@ class Scope:
         if recorder is not None:
             try:
                 self.record(error, seconds)
-            except Exception as fault:
+            except INTERRUPTS as interrupt:
+                # A signal came while the returned value was judged: the bot gets this instead of it.
+                if self.value is not NOTHING:
+                    self.value = NOTHING
+                    with recorder.faults.shield("instrument", "an interrupted run could not be recorded"):
+                        self.record(interrupt, seconds)
+                raise
+            except BaseException as fault:
                 recorder.faults.note("instrument", "a run could not be recorded", fault)
         # Tasks that overlap would else hold one another's scopes, and what they returned, for ever.
         if self.outer is not None:

@@ -127,9 +127,9 @@ class Shield:
         if isinstance(error, UsageError):
             # One place in the code is one kind of misuse, whatever the values that its message names.
             self._faults.note(self._component, str(error), kind=_place(trace))
-        elif isinstance(error, Exception):
+        elif error is not None and not isinstance(error, INTERRUPTS):
             self._faults.note(self._component, self._what, error)
-        return isinstance(error, Exception)
+        return error is not None and not isinstance(error, INTERRUPTS)
 
 
 def _place(trace: TracebackType | None) -> object:
