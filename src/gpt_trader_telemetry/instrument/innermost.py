@@ -59,11 +59,13 @@ def open_scope() -> "Scope | None":
 
 def step_into(scope: "Scope") -> None:
     """Make ``scope`` the innermost of this code, and let it know the one around it."""
-    # One that closed in another context is let go of, or they would pile up.
-    scope.outer = open_scope()
     if finalizing and get_ident() in finalizing:
+        scope.outer = first_open(finalizing[get_ident()])
         finalizing[get_ident()] = scope
     else:
+        outer = innermost()
+        # One that closed in another context is let go of, or they would pile up.
+        scope.outer = outer if outer is None or not outer.closed else first_open(outer)
         set_innermost(scope)
 
 
@@ -74,4 +76,4 @@ def step_out_of(scope: "Scope") -> None:
         if finalizing[get_ident()] is scope:
             finalizing[get_ident()] = first_open(scope.outer)
     elif innermost() is scope:
-        set_innermost(first_open(scope.outer))
+        set_innermost(None if scope.outer is None else first_open(scope.outer))

@@ -329,7 +329,7 @@ def order_submission(
     if side_of is not None and (side is not None or not callable(side_of)):
         given = f"{shown(side_of)} with side={shown(side)}"
         misuse = UsageError(f"side_of must be callable and stands instead of side, not {given}")
-    if inspect.isroutine(side):
+    if not isinstance(side, str) and inspect.isroutine(side):
         raise UsageError(f"order_submission needs parentheses: @order_submission() above {_name(side)}")
     spelled = _spelled(side)
     misses_decision = decision_id is not NOTHING and _is_empty(decision_id)
