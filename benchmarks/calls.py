@@ -175,7 +175,7 @@ def _rows(taken: dict[str, list[float]], loops: dict[str, Loop]) -> list[Row]:
                  less(taken["both, plain"], taken["bare"]), sdk),
         compared("call-floor", alone, nothing, call, at_floor, goal=1.8),
         compared("call-folded-floor", alone, f"the floor, {folding}", folded["call"], at_floor),
-        compared("submit-floor", alone, 'the floor, the operation being "submit"', submit, at_floor),
+        compared("submit-floor", alone, 'the floor, the operation being "submit"', submit, at_floor, goal=1.8),
         compared("idle-floor", alone, "the floor, no Telemetry being there", idle, at_floor),
         compared("order-sdk", orders, by_sdk, order, order_sdk, goal=1 / 15),
         compared("order-labels", orders, by_labels, order, order_labels),

@@ -6,7 +6,7 @@ import logging
 from decimal import Decimal
 
 import pytest
-from instrumented import LATENCY, Clock, Hostile, broker_calls, counted, faults, seconds
+from instrumented import LATENCY, Clock, Hostile, broker_calls, checks, counted, faults, orders, seconds, trips
 
 from gpt_trader_telemetry import Failed, Rejected, Tripped
 from gpt_trader_telemetry.catalog import REASONS
@@ -114,6 +114,54 @@ def test_a_classifier_that_raises_is_counted_logged_once_and_overheard(telemetry
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "a classifier raised" in caplog.text
     assert "ZeroDivisionError" in caplog.text
+
+
+class Stop(BaseException):
+    """What a bot may stop its work with."""
+
+
+CLASSIFIED = {
+    "broker_call": lambda telemetry, classify: telemetry.broker_call("x", classify=classify),
+    "guard": lambda telemetry, classify: telemetry.guard("limit", classify=classify),
+    "order_submission": lambda telemetry, classify: telemetry.order_submission("buy", classify=classify),
+}
+
+
+@pytest.mark.parametrize("instrument", CLASSIFIED)
+@pytest.mark.parametrize("stop", [asyncio.CancelledError, GeneratorExit, Stop])
+def test_nothing_that_a_classifier_raises_reaches_the_bot(telemetry, instrument, stop) -> None:
+    """Also what is no Exception; the run went well as far as is known."""
+
+    def classify(_value: object) -> str:
+        raise stop
+
+    async def answer() -> int:
+        return 7
+
+    decorate = CLASSIFIED[instrument](telemetry, classify)
+    assert decorate(lambda: 7)() == 7
+    assert asyncio.run(decorate(answer)()) == 7
+    assert broker_calls(telemetry) == ({("success", "none"): 2} if instrument == "broker_call" else {})
+    assert checks(telemetry) == ({("success",): 2} if instrument == "guard" else {})
+    assert orders(telemetry) == ({("success", "none", "buy"): 2} if instrument == "order_submission" else {})
+    assert faults(telemetry, "instrument") == 2
+
+
+@pytest.mark.parametrize("instrument", CLASSIFIED)
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
+def test_a_signal_while_a_classifier_runs_stops_the_bot(telemetry, instrument, interrupt) -> None:
+    """The handler's exception comes instead of the value, and the run is counted once, as cancelled."""
+
+    def classify(_value: object) -> str:
+        raise interrupt
+
+    with pytest.raises(interrupt):
+        CLASSIFIED[instrument](telemetry, classify)(lambda: 7)()
+    assert broker_calls(telemetry) == ({("failure", "cancelled"): 1} if instrument == "broker_call" else {})
+    assert checks(telemetry) == ({("failure",): 1} if instrument == "guard" else {})
+    assert trips(telemetry) == {}
+    assert orders(telemetry) == ({("failed", "cancelled", "buy"): 1} if instrument == "order_submission" else {})
+    assert faults(telemetry) == 0
 
 
 @pytest.mark.parametrize("reason", [*REASONS, "Rate-Limit", None, 5, Hostile(), "x" * 9_999])

@@ -45,6 +45,10 @@ class Named:
         return " Buy "
 
 
+class Stop(BaseException):
+    """What a bot may stop its work with."""
+
+
 class BotError(Exception):
     """With a reason of its own, as the reasons' room documents."""
 
@@ -117,6 +121,46 @@ def test_a_side_callable_that_raises_leaves_the_side_unknown(telemetry, caplog) 
     assert sides(telemetry) == {("sell",): 1, ("unknown",): 3}
     assert faults(telemetry, "instrument") == 3
     assert 1 <= len(caplog.records) <= 2
+
+
+@pytest.mark.parametrize("stop", [asyncio.CancelledError, GeneratorExit, Stop])
+def test_nothing_that_a_side_or_id_raises_reaches_the_bot(telemetry, stop) -> None:
+    """Also what is no Exception; the order goes its way."""
+
+    class Wild:
+        def __str__(self) -> str:
+            raise stop
+
+    def side_of(side, decision_id) -> str:
+        raise stop
+
+    class Given(dict):
+        def get(self, *_: object) -> str:
+            raise stop
+
+    submit = telemetry.order_submission(side_of=side_of, decision_id="decision_id")(lambda side, decision_id: 7)
+    assert submit("buy", "d") == 7
+    assert telemetry.order_submission()(lambda side: 7)(Wild()) == 7
+    with telemetry.order_submission(side=Wild()):
+        pass
+    assert sides(telemetry) == {("unknown",): 3}
+    assert faults(telemetry, "instrument") == 2
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
+def test_a_signal_while_a_side_is_read_stops_the_bot_before_it_orders(telemetry, interrupt) -> None:
+    """The handler's exception comes through, as it would in any code; nothing was submitted."""
+    called = []
+
+    def side_of(symbol) -> str:
+        raise interrupt
+
+    submit = telemetry.order_submission(side_of=side_of)(called.append)
+    with pytest.raises(interrupt):
+        submit("BTC")
+    assert called == []
+    assert orders(telemetry) == {}
+    assert faults(telemetry) == 0
 
 
 def positional(symbol, side, quantity=1): ...
@@ -333,6 +377,36 @@ def test_a_classifier_says_what_became_of_the_order(telemetry, verdict, expected
     assert faults(telemetry) == 0
 
 
+@pytest.mark.parametrize(
+    ("code", "result", "reason"),
+    [
+        ("INSUFFICIENT_FUND", "rejected", "insufficient_funds"),
+        ("PREVIEW_INVALID_LIMIT_PRICE_POST_ONLY", "rejected", "post_only"),
+        ("OrderNotFound", "rejected", "not_found"),
+        ("rate limit exceeded", "failed", "rate_limit"),
+        (enum.Enum("Code", {"SHORT": "INSUFFICIENT_FUND"}).SHORT, "rejected", "insufficient_funds"),
+        ("UNKNOWN_FAILURE_REASON", "failed", "error"),
+        (17, "failed", "error"),
+    ],
+)
+def test_a_brokers_own_code_is_understood(telemetry, code, result, reason) -> None:
+    """As a classifier's verdict, bare or within ``Rejected`` and ``Failed``, and as the caller's word."""
+    telemetry.order_submission("buy", classify=lambda value: code)(lambda: 7)()
+    telemetry.order_submission("buy", classify=lambda value: Rejected(code))(lambda: 7)()
+    telemetry.order_submission("buy", classify=lambda value: Failed(code))(lambda: 7)()
+    with telemetry.order_submission(side="buy") as order:
+        order.reject(code)
+    with telemetry.order_submission(side="buy") as order:
+        order.fail(code)
+    telemetry.broker_call("submit", classify=lambda value: code)(lambda: 7)()
+    with telemetry.broker_call("submit") as call:
+        call.fail(code)
+    counts = {("rejected", reason, "buy"): 2, ("failed", reason, "buy"): 2}
+    counts[result, reason, "buy"] += 1
+    assert orders(telemetry) == counts
+    assert broker_calls(telemetry) == {("failure", reason): 2}
+
+
 def test_the_callers_word_wins_over_everything(telemetry) -> None:
     """Over an exception and a tripped guard; the last word counts."""
     for act in ("reject", "fail", "block"):
@@ -398,6 +472,53 @@ def test_a_submit_call_that_failed_was_sent_all_the_same(telemetry) -> None:
         telemetry.order_submission("sell")(submit)()
     assert orders(telemetry) == {("failed", "guard", "sell"): 1}
     assert blocked(telemetry) == 0
+
+
+@pytest.mark.parametrize("overheard", [False, True])
+@pytest.mark.parametrize("shape", ["decorated", "asynchronous", "entered"])
+def test_a_trip_within_an_order_leaves_no_circle_of_references(telemetry, shape, overheard) -> None:
+    """With the garbage collector off, the exception and its frames go when the bot lets go of them."""
+
+    class Witness:
+        """In a frame that the exception's traceback holds."""
+
+    seen = []
+
+    @telemetry.guard("limit")
+    def check() -> None:
+        witness = Witness()
+        seen.append(weakref.ref(witness))
+        trip()
+
+    def submit() -> None:
+        try:
+            check()
+        except ValueError:
+            if not overheard:
+                raise
+
+    async def async_submit() -> None:
+        submit()
+
+    def entered() -> None:
+        with telemetry.order_submission("buy"):
+            submit()
+
+    decorate = telemetry.order_submission("buy")
+    run = {
+        "decorated": decorate(submit),
+        "asynchronous": lambda: decorate(async_submit)().send(None),
+        "entered": entered,
+    }[shape]
+    gc.collect()
+    gc.disable()
+    try:
+        with contextlib.suppress(ValueError, StopIteration):
+            run()
+        assert [witness() for witness in seen] == [None]
+    finally:
+        gc.enable()
+    assert blocked(telemetry) == (not overheard)
 
 
 def test_a_guard_that_was_overheard_blocks_nothing(telemetry) -> None:

@@ -14,8 +14,9 @@ from typing import Self
 from unittest import mock
 
 import pytest
-from instrumented import broker_calls, checks, faults, orders, seconds, trips
+from instrumented import Hostile, broker_calls, checks, faults, named, orders, seconds, trips
 
+import gpt_trader_telemetry
 from gpt_trader_telemetry import UsageError, broker_call, cycle, guard, order_submission, phase
 from support.scraping import scrape
 
@@ -338,7 +339,7 @@ def test_what_cannot_be_decorated_is_refused_at_decoration(decorate, misused, wo
 def test_a_name_that_is_none_is_refused(instrument, name) -> None:
     """Also where the parentheses were forgotten: the message shows what stands in the name's place."""
     with pytest.raises(UsageError) as raised:
-        instrument(name)
+        instrument(name)(fetch)
     assert repr(name) in str(raised.value)
 
 
@@ -346,9 +347,63 @@ def test_a_name_that_is_none_is_refused(instrument, name) -> None:
 def test_a_classifier_that_cannot_be_called_is_refused(instrument) -> None:
     """At decoration, by its value."""
     with pytest.raises(UsageError, match="not 'paused'"):
-        instrument("x", classify="paused")
+        instrument("x", classify="paused")(submit)
     with pytest.raises(UsageError, match="not 'paused'"):
-        order_submission("buy", classify="paused")
+        order_submission("buy", classify="paused")(submit)
+
+
+@pytest.mark.parametrize("instrument", [broker_call, guard, phase, order_submission])
+def test_forgotten_parentheses_raise_before_anything_is_called(instrument) -> None:
+    """A function or class stands where the name should, also one that is bound or partial."""
+    for given in (submit, Client, Client().submit, staticmethod(submit), len):
+        if instrument is order_submission and given is Client:
+            continue  # its text may be a side's
+        with pytest.raises(UsageError):
+            instrument(given)
+
+
+MISUSED = {
+    "broker_call": lambda face, name: face.broker_call(name),
+    "guard": lambda face, name: face.guard(name),
+    "phase": lambda face, name: face.phase(name),
+    "broker_call's classifier": lambda face, name: face.broker_call("unknown", classify=5),
+    "guard's classifier": lambda face, name: face.guard("unknown", classify=5),
+    "order_submission's classifier": lambda face, name: face.order_submission(classify=5),
+    "order_submission's side_of": lambda face, name: face.order_submission(side_of=5),
+}
+SERIES = {
+    "broker_call": ("gpt_trader_broker_call_latency_seconds_count", {"operation": "unknown"}),
+    "guard": ("gpt_trader_guard_checks_total", {"guard": "unknown"}),
+    "phase": ("gpt_trader_profile_duration_seconds_count", {"phase": "unknown"}),
+    "order_submission": ("gpt_trader_order_submission_total", {"side": "unknown"}),
+}
+
+
+@pytest.mark.parametrize("misused", MISUSED.values(), ids=MISUSED.keys())
+@pytest.mark.parametrize("name", [None, Hostile()], ids=named)
+def test_wrong_use_of_a_with_statement_is_counted_and_never_raised(telemetry, caplog, misused, name) -> None:
+    """Its name may come from anywhere while the bot trades; what ran is recorded, and the misuse logged once."""
+    for _ in range(3):
+        with pytest.raises(TimeoutError), misused(telemetry, name):
+            raise TimeoutError
+    with misused(gpt_trader_telemetry, name):  # without a Telemetry
+        pass
+    kind = next(known for known, misuse in MISUSED.items() if misuse is misused).partition("'")[0]
+    metric, labels = SERIES[kind]
+    assert scrape(telemetry).total(metric, **labels) == 3
+    assert faults(telemetry, "instrument") == 3
+    assert len(caplog.records) == 1
+    with pytest.raises(UsageError):
+        misused(telemetry, name)(fetch)
+
+
+def test_a_guard_without_a_name_keeps_its_order_back_all_the_same(telemetry) -> None:
+    """The trip counts, and the order is blocked."""
+    with pytest.raises(ValueError, match="limit"), telemetry.order_submission(side="buy"), telemetry.guard(None):
+        raise ValueError("limit")
+    assert trips(telemetry) == {("generic", "false"): 1}
+    assert orders(telemetry) == {}
+    assert scrape(telemetry).value("gpt_trader_trades_blocked_total") == 1
 
 
 def test_wrong_arguments_raise_the_bare_functions_own_error() -> None:

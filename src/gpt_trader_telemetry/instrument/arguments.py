@@ -11,6 +11,24 @@ ReadArgument = Callable[[tuple[Any, ...], Mapping[str, Any]], Any]
 """Gives the argument's value from a call's args and kwargs, or NOTHING."""
 
 
+class ArgumentAt:
+    """Reads the argument of a parameter that is given by position or by name, the kind that most are.
+
+    On a hot path the position is looked at before this is called.
+    """
+
+    __slots__ = ("_default", "_name", "position")
+
+    def __init__(self, position: int, name: str, default: object) -> None:
+        self.position = position
+        self._name = name
+        self._default = default
+
+    def __call__(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Read it from the arguments of a call."""
+        return args[self.position] if len(args) > self.position else kwargs.get(self._name, self._default)
+
+
 def argument_reader(function: Callable[..., Any], name: str) -> ReadArgument | None:
     """Return what reads the argument ``name`` of calls of ``function``; None where it has no such parameter."""
     try:
@@ -29,7 +47,7 @@ def argument_reader(function: Callable[..., Any], name: str) -> ReadArgument | N
         return lambda _args, kwargs: kwargs.get(name, default)
     if parameter.kind is parameter.POSITIONAL_ONLY:
         return lambda args, _kwargs: args[position] if len(args) > position else default
-    return lambda args, kwargs: args[position] if len(args) > position else kwargs.get(name, default)
+    return ArgumentAt(position, name, default)
 
 
 def _given_to_partial(function: Callable[..., Any], name: str) -> Any:

@@ -53,7 +53,7 @@ def _finish_with_future(scope: Scope, future: "asyncio.Future[Any]") -> None:
     # Asking `exception()` would mark it as retrieved and so silence asyncio's own report of a lost one.
     error = getattr(future, "_exception", None)
     if error is None:
-        scope.value = future.result()
+        scope.returned(future.result())
     scope.finish(error)
 
 
@@ -75,7 +75,8 @@ class _Unstarted:
 
 async def _awaited(unstarted: _Unstarted, scope: Scope) -> Any:
     with scope:
-        scope.value = value = await unstarted.coroutine
+        value = await unstarted.coroutine
+        scope.returned(value)
     return value
 
 
@@ -93,7 +94,8 @@ class _Awaitable(Proxy):
         if scope is None:
             return (yield from self.__wrapped__.__await__())
         with scope:
-            scope.value = value = yield from self.__wrapped__.__await__()
+            value = yield from self.__wrapped__.__await__()
+            scope.returned(value)
         return value
 
 
@@ -126,7 +128,7 @@ class _CoroutineLike(_Awaitable):
             return step(*given)
         except StopIteration as stop:
             self._self_scope = None
-            scope.value = stop.value
+            scope.returned(stop.value)
             scope.finish(None)
             raise
         except BaseException as error:
@@ -145,7 +147,8 @@ class _Manager(_Awaitable):
         if scope is None:
             return await self.__wrapped__.__aenter__()
         with scope:
-            scope.value = value = await self.__wrapped__.__aenter__()
+            value = await self.__wrapped__.__aenter__()
+            scope.returned(value)
         return value
 
     async def __aexit__(self, *raised: object) -> Any:

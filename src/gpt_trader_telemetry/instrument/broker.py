@@ -1,15 +1,21 @@
 """Calls to the broker: how long they took and what became of them."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from gpt_trader_telemetry.catalog import BROKER_CALL_LATENCY
-from gpt_trader_telemetry.errors import UsageError
-from gpt_trader_telemetry.instrument.instrument import Instrument, is_name
-from gpt_trader_telemetry.instrument.orders import orders_around
-from gpt_trader_telemetry.instrument.site import Scope, Site
-from gpt_trader_telemetry.instrument.verdicts import Classify, check_classifier, judged
-from gpt_trader_telemetry.reasons import Failed, Rejected, normal_reason, reason_of
+from gpt_trader_telemetry.instrument.innermost import finalizing, innermost
+from gpt_trader_telemetry.instrument.instrument import Instrument
+from gpt_trader_telemetry.instrument.orders import note_submit
+from gpt_trader_telemetry.instrument.site import Scope, Site, opened
+from gpt_trader_telemetry.instrument.verdicts import (
+    Classify,
+    failing_reason,
+    judged,
+    misuse_of_classifier,
+    misuse_of_name,
+)
+from gpt_trader_telemetry.reasons import Failed, Rejected, reason_of
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
 from gpt_trader_telemetry.recording.recorder import LabelSet, Recorder
 
@@ -22,14 +28,14 @@ class BrokerCall(Scope):
     _reason: str | None = None
 
     def fail(self, reason: str = "error") -> None:
-        """Say that the call failed though it raises nothing; ``reason`` is one of the closed set."""
-        self._reason = normal_reason(reason)
+        """Say that the call failed though it raises nothing: ``reason`` is of the closed set or a broker's code."""
+        self._reason = failing_reason(reason)
 
     def record(self, error: BaseException | None, seconds: float) -> None:
         """Record the call; what was said comes before an exception, and that before the value."""
         reason = self._reason
         if reason is None:
-            reason = reason_of(error) if error is not None else self.site.reason_of_value(self.value)
+            reason = reason_of(error) if error is not None else self.site.reason_of_value(self)
         if reason is None:
             self.site.succeeded(seconds)
         else:
@@ -47,10 +53,6 @@ class BrokerCallSite(Site):
         self._classify = classify
         self.judges_runs = self.judges_values = classify is not None
 
-    def key(self) -> Hashable:
-        """Tell places of ``with`` statements apart."""
-        return (BrokerCallSite, self._operation)
-
     def bind(self, recorder: Recorder) -> None:
         """Bind the series of a call that went well; others appear when they are first needed."""
         observe = recorder.events((BROKER_CALL_LATENCY, self._labels("success", "none")))
@@ -60,13 +62,16 @@ class BrokerCallSite(Site):
 
         def submitted(seconds: float) -> None:
             observe(seconds)
-            _note_submit()
+            # Mostly there is no scope, or one left that is over: then no frame is spent on a look for orders.
+            scope = innermost()
+            if finalizing or (scope is not None and not (scope.closed and scope.outer is None)):
+                note_submit()
 
         self.succeeded = submitted
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> BrokerCall:
         """Begin a call."""
-        return BrokerCall(self)
+        return opened(BrokerCall(), self)
 
     def record_error(self, error: BaseException, seconds: float) -> None:
         """Record a call that raised."""
@@ -75,30 +80,20 @@ class BrokerCallSite(Site):
     def failed(self, reason: str, seconds: float) -> None:
         """Record a call that failed."""
         if self._operation == SUBMIT:
-            _note_submit()
+            note_submit()
         if self.recorder is not None:
-            labels = self._labels("failure", "error" if reason == "none" else reason)
+            labels = self._labels("failure", reason)
             self.recorder.events((BROKER_CALL_LATENCY, labels))(seconds)
 
-    def reason_of_value(self, value: Any) -> str | None:
-        """Judge a returned value: None, or why the call failed."""
-        verdict = judged(self, self._classify, value)
+    def reason_of_value(self, call: BrokerCall) -> str | None:
+        """Judge what a call returned: None, or why it failed."""
+        verdict = judged(call, self._classify)
         if verdict is None:
             return None
-        return normal_reason(verdict.reason if isinstance(verdict, Rejected | Failed) else verdict)
+        return failing_reason(verdict.reason if isinstance(verdict, Rejected | Failed) else verdict)
 
     def _labels(self, outcome: str, reason: str) -> LabelSet:
         return (("operation", self._operation), ("outcome", outcome), ("reason", reason))
-
-
-def _note_submit() -> None:
-    """Tell the order that this call belongs to, and those around it, that the broker was asked."""
-    around = orders_around()
-    order = next(around, None)
-    if order is not None:
-        order.submits += 1
-        for outer in around:
-            outer.asked_within = True
 
 
 def broker_call(operation: str, *, classify: Classify | None = None, slot: Slot = DEFAULT) -> Instrument[BrokerCall]:
@@ -110,7 +105,7 @@ def broker_call(operation: str, *, classify: Classify | None = None, slot: Slot 
         slot: where the recorder is found; the process default unless given.
 
     Raises:
-        UsageError: an operation that is no text.
+        UsageError: when decorating, an operation that is no text.
 
     >>> @broker_call("cancel")
     ... def cancel(order_id):
@@ -120,8 +115,11 @@ def broker_call(operation: str, *, classify: Classify | None = None, slot: Slot 
     >>> with broker_call("preview") as call:
     ...     call.fail("invalid_size")
     """
-    if not is_name(operation):
-        raise UsageError(f'broker_call needs the name of the operation, such as "submit", not {operation!r}')
-    check_classifier(classify)
-    spelled = BROKER_CALL_LATENCY.labels[0].spell(operation)
-    return Instrument(lambda _function: BrokerCallSite(spelled, classify), slot)
+    unnamed = misuse_of_name("broker_call needs the name of the operation", "submit", operation)
+    spelled = "unknown" if unnamed else BROKER_CALL_LATENCY.labels[0].spell(operation)
+    return Instrument(
+        lambda _function: BrokerCallSite(spelled, classify),
+        (BrokerCallSite, spelled),
+        slot,
+        misuse=unnamed or misuse_of_classifier(classify),
+    )

@@ -1,6 +1,6 @@
 """The trading cycle and its phases."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from gpt_trader_telemetry.catalog import (
@@ -10,9 +10,9 @@ from gpt_trader_telemetry.catalog import (
     PROFILE_DURATION,
     Metric,
 )
-from gpt_trader_telemetry.errors import UsageError
-from gpt_trader_telemetry.instrument.instrument import Instrument, is_name
-from gpt_trader_telemetry.instrument.site import Scope, Site
+from gpt_trader_telemetry.instrument.instrument import Instrument
+from gpt_trader_telemetry.instrument.site import Scope, Site, opened
+from gpt_trader_telemetry.instrument.verdicts import misuse_of_name
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
 from gpt_trader_telemetry.recording.recorder import Recorder, Series
 
@@ -26,17 +26,12 @@ _OWN_HISTOGRAMS: Final[dict[str, Metric]] = {
 class DurationSite(Site):
     """A place whose duration is recorded by whether it went well."""
 
-    __slots__ = ("_key", "_ok", "_wrong")
+    __slots__ = ("_ok", "_wrong")
 
-    def __init__(self, key: Hashable, ok: tuple[Series, ...], wrong: tuple[Series, ...]) -> None:
+    def __init__(self, ok: tuple[Series, ...], wrong: tuple[Series, ...]) -> None:
         super().__init__()
-        self._key = key
         self._ok = ok
         self._wrong = wrong
-
-    def key(self) -> Hashable:
-        """Tell places of ``with`` statements apart."""
-        return self._key
 
     def bind(self, recorder: Recorder) -> None:
         """Bind the series of a run that went well."""
@@ -44,7 +39,7 @@ class DurationSite(Site):
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Scope:
         """Begin a run."""
-        return Scope(self)
+        return opened(Scope(), self)
 
     def record_error(self, error: BaseException, seconds: float) -> None:
         """Record a run that raised."""
@@ -62,7 +57,7 @@ def cycle(*, slot: Slot = DEFAULT) -> Instrument[Scope]:
     ...     tick()
     """
     ok, wrong = ((CYCLE_DURATION, (("result", result),)) for result in ("ok", "error"))
-    return Instrument(lambda _function: DurationSite(cycle, (ok,), (wrong,)), slot)
+    return Instrument(lambda _function: DurationSite((ok,), (wrong,)), cycle, slot)
 
 
 def phase(name: str, *, slot: Slot = DEFAULT) -> Instrument[Scope]:
@@ -72,15 +67,14 @@ def phase(name: str, *, slot: Slot = DEFAULT) -> Instrument[Scope]:
     ``gpt_trader_positions_fetch_seconds`` and ``gpt_trader_equity_computation_seconds`` besides.
 
     Raises:
-        UsageError: a name that is no text.
+        UsageError: when decorating, a name that is no text.
 
     >>> with phase("strategy_decision"):
     ...     pass
     """
-    if not is_name(name):
-        raise UsageError(f'phase needs the name of the phase, such as "strategy_decision", not {name!r}')
-    spelled = PROFILE_DURATION.labels[0].spell(name)
+    unnamed = misuse_of_name("phase needs the name of the phase", "strategy_decision", name)
+    spelled = "unknown" if unnamed else PROFILE_DURATION.labels[0].spell(name)
     profile = (PROFILE_DURATION, (("phase", spelled),))
     own = _OWN_HISTOGRAMS.get(spelled)
     ok, wrong = ((profile,) if own is None else (profile, (own, (("result", result),))) for result in ("ok", "error"))
-    return Instrument(lambda _function: DurationSite((phase, spelled), ok, wrong), slot)
+    return Instrument(lambda _function: DurationSite(ok, wrong), (phase, spelled), slot, misuse=unnamed)

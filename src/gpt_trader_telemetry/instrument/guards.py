@@ -2,16 +2,15 @@
 
 import asyncio
 import concurrent.futures
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from gpt_trader_telemetry.catalog import GUARD_CHECKS, GUARD_TRIPS, Label
-from gpt_trader_telemetry.errors import UsageError
-from gpt_trader_telemetry.instrument.instrument import Instrument, is_name
+from gpt_trader_telemetry.instrument.instrument import Instrument
 from gpt_trader_telemetry.instrument.orders import orders_around
-from gpt_trader_telemetry.instrument.site import Scope, Site
-from gpt_trader_telemetry.instrument.verdicts import Classify, check_classifier, judged
+from gpt_trader_telemetry.instrument.site import Scope, Site, opened
+from gpt_trader_telemetry.instrument.verdicts import Classify, judged, misuse_of_classifier, misuse_of_name
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
 from gpt_trader_telemetry.recording.recorder import LabelSet, Recorder
 
@@ -42,7 +41,7 @@ class GuardRun(Scope):
         if tripped is None and error is not None:
             self.site.record_error(error, seconds)
             return
-        tripped = tripped or self.site.trip_of_value(self.value)
+        tripped = tripped or self.site.trip_of_value(self)
         if tripped is None:
             self.site.succeeded(seconds)
         else:
@@ -60,10 +59,6 @@ class GuardSite(Site):
         self._classify = classify
         self.judges_runs = self.judges_values = classify is not None
 
-    def key(self) -> Hashable:
-        """Tell places of ``with`` statements apart."""
-        return (GuardSite, self._name)
-
     def bind(self, recorder: Recorder) -> None:
         """Show every check and trip that may come at zero."""
         self.succeeded = recorder.events((GUARD_CHECKS, self._checked("success")))
@@ -75,7 +70,7 @@ class GuardSite(Site):
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> GuardRun:
         """Begin a run."""
-        return GuardRun(self)
+        return opened(GuardRun(), self)
 
     def record_error(self, error: BaseException, seconds: float) -> None:
         """Count a guard that raised: a trip, unless it was cancelled."""
@@ -85,7 +80,7 @@ class GuardSite(Site):
         recoverable = _attribute(error, "recoverable")
         self.count_trip(Tripped(_attribute(error, "category"), recoverable))
         for order in orders_around():
-            order.tripped = error
+            order.trip(error)
 
     def count_trip(self, tripped: Tripped) -> None:
         """Count a trip and the run that it ended."""
@@ -94,9 +89,9 @@ class GuardSite(Site):
             labels = self._tripped(_spelled(_CATEGORY, tripped.category), _spelled(_RECOVERABLE, tripped.recoverable))
             self.recorder.events((GUARD_TRIPS, labels))(1)
 
-    def trip_of_value(self, value: Any) -> Tripped | None:
-        """Judge a returned value: None, a category or ``Tripped(category, recoverable)``."""
-        verdict = judged(self, self._classify, value)
+    def trip_of_value(self, run: GuardRun) -> Tripped | None:
+        """Judge what a run returned: None, a category or ``Tripped(category, recoverable)``."""
+        verdict = judged(run, self._classify)
         return verdict if verdict is None or isinstance(verdict, Tripped) else Tripped(verdict)
 
     def _count_failure(self) -> None:
@@ -144,7 +139,7 @@ def guard(name: str, *, classify: Classify | None = None, slot: Slot = DEFAULT) 
         slot: where the recorder is found; the process default unless given.
 
     Raises:
-        UsageError: a name that is no text.
+        UsageError: when decorating, a name that is no text.
 
     >>> @guard("daily_loss")
     ... def check_daily_loss(loss):
@@ -152,8 +147,11 @@ def guard(name: str, *, classify: Classify | None = None, slot: Slot = DEFAULT) 
     ...         raise ValueError("daily loss limit")
     >>> check_daily_loss(100)
     """
-    if not is_name(name):
-        raise UsageError(f'guard needs the name of the guard, such as "daily_loss", not {name!r}')
-    check_classifier(classify)
-    spelled = GUARD_TRIPS.labels[0].spell(name)
-    return Instrument(lambda _function: GuardSite(spelled, classify), slot)
+    unnamed = misuse_of_name("guard needs the name of the guard", "daily_loss", name)
+    spelled = "unknown" if unnamed else GUARD_TRIPS.labels[0].spell(name)
+    return Instrument(
+        lambda _function: GuardSite(spelled, classify),
+        (GuardSite, spelled),
+        slot,
+        misuse=unnamed or misuse_of_classifier(classify),
+    )

@@ -1,10 +1,12 @@
 """A decorator and a context manager in one, for the process default or for one Telemetry."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from types import TracebackType
 from typing import Any, Final, Generic, TypeVar, cast
 
-from gpt_trader_telemetry.instrument.site import Scope, Site, open_scopes
+from gpt_trader_telemetry.errors import UsageError
+from gpt_trader_telemetry.instrument.innermost import open_scope
+from gpt_trader_telemetry.instrument.site import Scope, Site
 from gpt_trader_telemetry.instrument.wrap import wrap
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
 
@@ -17,27 +19,31 @@ MakeSite = Callable[[Callable[..., Any] | None], Site]
 """Makes the site of a bare function, or of a ``with`` statement where there is none."""
 
 
-def is_name(value: object) -> bool:
-    """Tell whether ``value`` is a text that names something."""
-    return isinstance(value, str) and bool(value.strip())
-
-
 class Instrument(Generic[ScopeT]):
     """What ``broker_call("submit")`` and its like return: decorate with it, or enter it.
 
     One object may be entered many times, also at once from several threads and tasks.
     """
 
-    __slots__ = ("_make_site", "_open", "_slot")
+    __slots__ = ("_key", "_make_site", "_misuse", "_open", "_slot")
 
-    def __init__(self, make_site: MakeSite, slot: Slot = DEFAULT) -> None:
+    def __init__(
+        self, make_site: MakeSite, key: Hashable, slot: Slot = DEFAULT, *, misuse: UsageError | None = None
+    ) -> None:
         self._make_site = make_site
+        self._key = key
+        """Tells places of ``with`` statements apart: equal keys record the same series."""
         self._slot = slot
+        self._misuse = misuse
+        """Raised when decorating. A ``with`` statement may have its name from anywhere while the bot trades, so there
+        misuse is counted, and what ran is recorded all the same, under the name ``unknown``."""
         self._open: dict[int, Scope] = {}
         """Scopes entered and not left, by id."""
 
     def __call__(self, function: F) -> F:
         """Return ``function``, recording."""
+        if self._misuse is not None:
+            raise self._misuse
         return wrap(function, self._decorating_site)
 
     def __enter__(self) -> ScopeT:
@@ -49,7 +55,7 @@ class Instrument(Generic[ScopeT]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        scope = open_scopes()
+        scope = open_scope()
         while scope is not None and scope.owner is not self:
             scope = scope.outer
         if scope is None and self._open:
@@ -67,13 +73,17 @@ class Instrument(Generic[ScopeT]):
     def _entering_site(self) -> Site:
         """Return the site for a ``with`` statement, kept by the recorder from the last time if it can be."""
         recorder = self._slot.recorder
-        site = self._make_site(None)
         if recorder is None:
-            return site
-        kept = recorder.sites.get(site.key())
+            return self._make_site(None)
+        if self._misuse is not None:
+            # One kind of misuse, whatever the value that its message ends with.
+            told = str(self._misuse)
+            recorder.faults.note("instrument", told, kind=told.partition(", not ")[0])
+        kept = recorder.sites.get(self._key)
         if kept is not None:
             return cast("Site", kept)
+        site = self._make_site(None)
         site.attach(recorder)
         if len(recorder.sites) < _MAX_KEPT_SITES:
-            recorder.sites[site.key()] = site
+            recorder.sites[self._key] = site
         return site

@@ -26,7 +26,7 @@ def recorded_generator(function: Callable[..., Any], site: Site) -> Callable[...
                 try:
                     item = inner.send(sent) if thrown is None else inner.throw(thrown)
                 except StopIteration as stop:
-                    scope.value = stop.value
+                    scope.returned(stop.value)
                     scope.finish(thrown if isinstance(thrown, GeneratorExit) else None)
                     return stop.value
                 finally:

@@ -1,7 +1,9 @@
 """Order submissions: one measurement for each logical order, whatever it took to send it."""
 
 import inspect
-from collections.abc import Callable, Hashable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from time import perf_counter
 from typing import Any, Final
 
 from gpt_trader_telemetry.catalog import (
@@ -12,10 +14,18 @@ from gpt_trader_telemetry.catalog import (
     TRADES_BLOCKED,
 )
 from gpt_trader_telemetry.errors import UsageError
-from gpt_trader_telemetry.instrument.arguments import ReadArgument, argument_reader
+from gpt_trader_telemetry.instrument.arguments import ArgumentAt, ReadArgument, argument_reader
+from gpt_trader_telemetry.instrument.innermost import (
+    finalizing,
+    first_open,
+    innermost,
+    open_scope,
+    set_innermost,
+    step_into,
+)
 from gpt_trader_telemetry.instrument.instrument import Instrument
-from gpt_trader_telemetry.instrument.site import NOTHING, Scope, Site, open_scopes
-from gpt_trader_telemetry.instrument.verdicts import Classify, check_classifier, judged
+from gpt_trader_telemetry.instrument.site import NOTHING, Scope, Site, discard, opened
+from gpt_trader_telemetry.instrument.verdicts import Classify, failing_reason, judged, misuse_of_classifier, shown
 from gpt_trader_telemetry.reasons import (
     FAILED_REASONS,
     REJECTED_REASONS,
@@ -23,14 +33,14 @@ from gpt_trader_telemetry.reasons import (
     Failed,
     Rejected,
     disposition_of,
-    normal_reason,
     reason_of,
 )
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
-from gpt_trader_telemetry.recording.recorder import LabelSet, Observe, Recorder
+from gpt_trader_telemetry.recording.recorder import INTERRUPTS, LabelSet, Observe, Recorder
 
 _SIDE: Final = ORDER_SUBMISSION.labels[2]
 _SIDES: Final = frozenset(_SIDE.values)
+_DISCARDING: Final[dict[str, Observe]] = dict.fromkeys(_SIDE.values, discard)
 _SUCCESS: Final = ("success", "none")
 _CAUSES: Final = 8
 """Exceptions looked through from an order's own to the guard's that it may have been raised from."""
@@ -54,24 +64,19 @@ class OrderSubmission(Scope):
     decision_missing = False
     _said: tuple[str, str] | None = None
 
-    def __init__(self, site: "OrderSite", side: str) -> None:
-        self.site = site
-        self.side = side
-        self.outer = None
-        self.closed = False
-        self.start = 0.0
-        self.submits = 0
-        """Submit calls made to the broker for this order; beyond the first they are retries."""
-        self.unremarkable = not site.judges_values
-        """Whether nothing was said and nothing has to be judged: if it returns, it succeeded."""
+    side: str
+    submits: int
+    """Submit calls made to the broker for this order; beyond the first they are retries."""
+    unremarkable: bool
+    """Whether nothing was said and nothing has to be judged: if it returns, it succeeded."""
 
     def reject(self, reason: str = "broker_rejected") -> None:
-        """Say that the broker refused this order; ``reason`` is one of the closed set."""
-        self._say("rejected", _failing(normal_reason(reason)))
+        """Say that the broker refused this order; ``reason`` is one of the closed set or the broker's code."""
+        self._say("rejected", failing_reason(reason))
 
     def fail(self, reason: str = "error") -> None:
         """Say that the order got no answer, or one that is not about it."""
-        self._say("failed", _failing(normal_reason(reason)))
+        self._say("failed", failing_reason(reason))
 
     def block(self) -> None:
         """Say that the order was refused on our side: a blocked trade, not a submission."""
@@ -86,10 +91,28 @@ class OrderSubmission(Scope):
         self.decision_missing = True
         self.unremarkable = False
 
+    def submitted(self) -> None:
+        """Note a submit call to the broker."""
+        self.submits += 1
+        if self.submits > 1:
+            self.unremarkable = False
+
+    def trip(self, error: BaseException) -> None:
+        """Note what a guard raised on the way."""
+        self.tripped = error
+        self.unremarkable = False
+
+    def finish(self, error: BaseException | None) -> None:
+        """End the order and record it, once. Never raises."""
+        super().finish(error)
+        # What a guard raised refers to the frames that it came through, and one of those to this.
+        if self.tripped is not None:
+            self.tripped = None
+
     def record(self, error: BaseException | None, seconds: float) -> None:
         """Record the order; what was said comes before an exception, and that before the value."""
         site = self.site
-        if error is None and self.unremarkable and self.submits <= 1:
+        if error is None and self.unremarkable:
             site.succeeded_by_side[self.side](seconds)
             return
         result, reason = self._said or self._judge(error)
@@ -102,13 +125,13 @@ class OrderSubmission(Scope):
     def _judge(self, error: BaseException | None) -> tuple[str, str]:
         if error is not None:
             return self._result_of("guard" if self._is_of_the_guard(error) else reason_of(error))
-        verdict = judged(self.site, self.site.classify, self.value)
+        verdict = judged(self, self.site.classify)
         if verdict is None:
             return _SUCCESS
         if isinstance(verdict, Rejected | Failed):
             result = "rejected" if isinstance(verdict, Rejected) else "failed"
-            return result, _failing(normal_reason(verdict.reason))
-        return self._result_of(_failing(normal_reason(verdict)))
+            return result, failing_reason(verdict.reason)
+        return self._result_of(failing_reason(verdict))
 
     def _is_of_the_guard(self, error: BaseException) -> bool:
         """Tell whether this is what a guard raised, or was raised from it."""
@@ -129,36 +152,63 @@ class OrderSubmission(Scope):
         return disposition.value, reason
 
 
+class DecoratedOrder(OrderSubmission):
+    """An order of a decorated function: the bot has no hold of it, so nothing is done to it from outside."""
+
+    __slots__ = ()
+
+    def finish(self, error: BaseException | None) -> None:
+        """End the order and record it, once. Never raises."""
+        if error is not None or not self.unremarkable or self.outer is not None or self.closed:
+            super().finish(error)
+            return
+        # The way of almost every order, in this one frame. It stays the innermost of its context until another one
+        # replaces it there; since that happens inside `ContextVar.set`, it must own nothing by then that could run
+        # code when it goes: text and numbers are left.
+        seconds = perf_counter() - self.start
+        self.closed = True
+        self.site.succeeded_by_side[self.side](seconds)
+        self.site = None
+
+
 def orders_around() -> Iterator[OrderSubmission]:
     """Yield the orders that this code runs in, the innermost first."""
-    scope = open_scopes()
+    scope = open_scope()
     while scope is not None:
         if isinstance(scope, OrderSubmission) and not scope.closed:
             yield scope
         scope = scope.outer
 
 
+def note_submit() -> None:
+    """Tell the order that a submit call belongs to, and those around it, that the broker was asked."""
+    asked = False
+    scope = open_scope()
+    while scope is not None:
+        if isinstance(scope, OrderSubmission) and not scope.closed:
+            if asked:
+                scope.asked_within = True
+            else:
+                scope.submitted()
+                asked = True
+        scope = scope.outer
+
+
 class OrderSite(Site):
     """A place that submits orders."""
 
-    __slots__ = ("_decision_id", "_key", "_side", "classify", "judges_values", "succeeded_by_side")
+    __slots__ = ("_decision_id", "_position", "_side", "classify", "judges_values", "succeeded_by_side")
 
     judges_runs = True
 
-    def __init__(
-        self, side: ReadArgument, decision_id: ReadArgument | None, classify: Classify | None, key: Hashable
-    ) -> None:
+    def __init__(self, side: ReadArgument, decision_id: ReadArgument | None, classify: Classify | None) -> None:
         super().__init__()
         self._side = side
+        self._position = side.position if isinstance(side, ArgumentAt) else sys.maxsize
         self._decision_id = decision_id
         self.classify = classify
         self.judges_values = classify is not None
-        self._key = key
-        self.succeeded_by_side: dict[str, Observe] = {}
-
-    def key(self) -> Hashable:
-        """Tell places of ``with`` statements apart."""
-        return self._key
+        self.succeeded_by_side: dict[str, Observe] = _DISCARDING
 
     def bind(self, recorder: Recorder) -> None:
         """Show every submission that may come at zero."""
@@ -167,19 +217,63 @@ class OrderSite(Site):
         )
         self.succeeded_by_side = {side: _observer(recorder, *_SUCCESS, side) for side in _SIDE.values}
 
+    def attach(self, recorder: Recorder | None) -> None:
+        """Record into ``recorder`` from now on."""
+        self.succeeded_by_side = _DISCARDING
+        super().attach(recorder)
+
+    def begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> OrderSubmission:
+        """Begin and enter an order with these arguments: `open` and `step_into` in one frame."""
+        order = DecoratedOrder()
+        order.site = self
+        order.closed = False
+        order.submits = 0
+        order.unremarkable = not self.judges_values
+        given = args[self._position] if len(args) > self._position else None
+        order.side = given if given.__class__ is str and given in _SIDES else self._side_of(args, kwargs)
+        if self._decision_id is not None and self._misses_decision(args, kwargs):
+            order.miss_decision()
+        if finalizing:
+            step_into(order)
+        else:
+            outer = innermost()
+            order.outer = outer.outer and first_open(outer.outer) if outer is not None and outer.closed else outer
+            set_innermost(order)
+        order.start = perf_counter()
+        return order
+
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> OrderSubmission:
         """Begin an order with these arguments; they are read now, since the call may change them."""
+        order = opened(OrderSubmission(), self)
+        order.submits = 0
+        order.unremarkable = not self.judges_values
+        order.side = self._side_of(args, kwargs)
+        if self._decision_id is not None and self._misses_decision(args, kwargs):
+            order.miss_decision()
+        return order
+
+    def _side_of(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
         if self.recorder is None:
-            return OrderSubmission(self, "unknown")
+            return "unknown"
         try:
             given = self._side(args, kwargs)
-            order = OrderSubmission(self, given if given.__class__ is str and given in _SIDES else _SIDE.spell(given))
-            if self._decision_id is not None and _is_empty(self._decision_id(args, kwargs)):
-                order.miss_decision()
-        except Exception as fault:
+            return given if given.__class__ is str and given in _SIDES else _SIDE.spell(given)
+        except BaseException as fault:
+            self._keep_back(fault)
+            return "unknown"
+
+    def _misses_decision(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+        try:
+            return self._decision_id is not None and _is_empty(self._decision_id(args, kwargs))
+        except BaseException as fault:
+            self._keep_back(fault)
+            return False
+
+    def _keep_back(self, fault: BaseException) -> None:
+        if isinstance(fault, INTERRUPTS):
+            raise fault
+        if self.recorder is not None:
             self.recorder.faults.note("instrument", "an order's side or decision id could not be read", fault)
-            order = OrderSubmission(self, "unknown")
-        return order
 
     def count(self, result: str, reason: str, side: str, seconds: float) -> None:
         """Count an order that ended so."""
@@ -221,7 +315,7 @@ def order_submission(
         slot: where the recorder is found; the process default unless given.
 
     Raises:
-        UsageError: when decorating, if the side or decision id cannot be found this way.
+        UsageError: when decorating, if the side or decision id cannot be found this way, or a callable is none.
 
     >>> @order_submission(side="side")
     ... def submit(symbol, side, quantity):
@@ -231,28 +325,32 @@ def order_submission(
     >>> with order_submission(side="sell") as order:
     ...     order.reject("insufficient_funds")
     """
-    check_classifier(classify)
+    misuse = misuse_of_classifier(classify)
     if side_of is not None and (side is not None or not callable(side_of)):
-        raise UsageError(f"side_of must be callable and stands instead of side, not {side_of!r} with side={side!r}")
-    if inspect.isroutine(side):
+        given = f"{shown(side_of)} with side={shown(side)}"
+        misuse = UsageError(f"side_of must be callable and stands instead of side, not {given}")
+    if not isinstance(side, str) and inspect.isroutine(side):
         raise UsageError(f"order_submission needs parentheses: @order_submission() above {_name(side)}")
+    spelled = _spelled(side)
+    misses_decision = decision_id is not NOTHING and _is_empty(decision_id)
 
     def make_site(function: Callable[..., Any] | None) -> OrderSite:
-        if function is None:
-            return _entered_site(side, decision_id)
-        return OrderSite(_side_reader(function, side, side_of), _id_reader(function, decision_id), classify, None)
+        if function is not None:
+            return OrderSite(_side_reader(function, side, side_of), _id_reader(function, decision_id), classify)
+        read_id = (lambda _args, _kwargs: None) if misses_decision else None
+        return OrderSite(lambda _args, _kwargs: spelled, read_id, None)
 
-    return Instrument(make_site, slot)
+    return Instrument(make_site, (OrderSite, spelled, misses_decision), slot, misuse=misuse)
 
 
-def _entered_site(side: object, decision_id: object) -> OrderSite:
+def _spelled(side: object) -> str:
+    """Spell the side of a ``with`` statement; one whose text cannot be had is unknown."""
     try:
-        spelled = _SIDE.spell(side)
-    except Exception:  # a side whose text cannot be had
-        spelled = "unknown"
-    missing = decision_id is not NOTHING and _is_empty(decision_id)
-    read_id = (lambda _args, _kwargs: None) if missing else None
-    return OrderSite(lambda _args, _kwargs: spelled, read_id, None, (OrderSite, spelled, missing))
+        return side if side.__class__ is str and side in _SIDES else _SIDE.spell(side)
+    except INTERRUPTS:
+        raise
+    except BaseException:
+        return "unknown"
 
 
 def _side_reader(function: Callable[..., Any], side: object, side_of: Callable[..., object] | None) -> ReadArgument:
@@ -286,10 +384,6 @@ def _name(function: Callable[..., Any]) -> str:
 
 def _is_empty(decision_id: object) -> bool:
     return decision_id is None or decision_id is NOTHING or (isinstance(decision_id, str) and not decision_id.strip())
-
-
-def _failing(reason: str) -> str:
-    return "error" if reason == "none" else reason
 
 
 def _labels(result: str, reason: str, side: str) -> LabelSet:

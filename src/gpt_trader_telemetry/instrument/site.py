@@ -1,12 +1,12 @@
 """One decorated place (a site) and one run of it (a scope)."""
 
-from collections.abc import Hashable, Mapping
-from contextvars import ContextVar
+from collections.abc import Mapping
 from time import perf_counter
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
-from gpt_trader_telemetry.recording.recorder import Observe, Recorder
+from gpt_trader_telemetry.instrument.innermost import first_open, follow_collections, step_into, step_out_of
+from gpt_trader_telemetry.recording.recorder import INTERRUPTS, Observe, Recorder
 
 NOTHING: Final = object()
 """Stands for "no value was returned", since None is a value."""
@@ -40,6 +40,7 @@ class Site:
         self.recorder = None
         self.succeeded = discard
         if recorder is not None:
+            follow_collections()
             with recorder.faults.shield("instrument", "a decorated place could not be bound"):
                 self.bind(recorder)
         # Last, since a run that sees a recorder finds everything bound.
@@ -68,24 +69,6 @@ class Site:
         """Begin a run with these arguments. Never raises."""
         raise NotImplementedError
 
-    def key(self) -> Hashable:
-        """Tell places of ``with`` statements apart: equal keys record the same series."""
-        raise NotImplementedError
-
-
-_innermost: ContextVar["Scope | None"] = ContextVar("gpt_trader_telemetry_scope", default=None)
-
-
-def open_scopes() -> "Scope | None":
-    """Return the innermost scope that this code runs in and that is still open."""
-    return _first_open(_innermost.get())
-
-
-def _first_open(scope: "Scope | None") -> "Scope | None":
-    while scope is not None and scope.closed:
-        scope = scope.outer
-    return scope
-
 
 class Scope:
     """One run: a context manager that times it and tells its site how it ended.
@@ -93,18 +76,17 @@ class Scope:
     ``outer`` links the scopes of one context, so that a guard finds the order it belongs to.
     """
 
-    # What every run sets is in slots; what few runs set stands on the class until then. Measured: half the time of
-    # setting everything, or of keeping everything in a dict.
+    # What every run sets is in slots; what few runs set stands on the class until then. No `__init__`, which alone
+    # would cost as much as all the rest of making one: `opened` fills it.
     __slots__ = ("__dict__", "closed", "outer", "site", "start")
+
+    site: Any
+    outer: "Scope | None"
+    closed: bool
+    start: float
 
     value: Any = NOTHING
     owner: object = None
-
-    def __init__(self, site: Any) -> None:
-        self.site = site
-        self.outer: Scope | None = None
-        self.closed = False
-        self.start = 0.0
 
     def resumed(self, start: float) -> Self:
         """Count from ``start``, for a run that is finished elsewhere than where it began."""
@@ -112,10 +94,7 @@ class Scope:
         return self
 
     def __enter__(self) -> Self:
-        outer = _innermost.get()
-        # One that closed in another context is let go of, or they would pile up.
-        self.outer = outer if outer is None or not outer.closed else _first_open(outer)
-        _innermost.set(self)
+        step_into(self)
         if not self.start:
             self.start = perf_counter()
         return self
@@ -127,29 +106,37 @@ class Scope:
 
     def leave(self) -> None:
         """Step out of this context; the run goes on and is finished elsewhere."""
-        if _innermost.get() is self:
-            _innermost.set(_first_open(self.outer))
+        step_out_of(self)
         self.outer = None
 
+    def returned(self, value: Any) -> None:
+        """Keep what the run returned, where that decides how it ended."""
+        if self.site.judges_values:
+            self.value = value
+
     def finish(self, error: BaseException | None) -> None:
-        """End the run and record it, once. Never raises."""
+        """End the run and record it, once. Raises only what a signal handler raises meanwhile."""
         if self.closed:
             return
         seconds = perf_counter() - self.start
         self.closed = True
-        # A suspended generator may close out of order; scopes that closed meanwhile are passed over.
-        if _innermost.get() is self:
-            outer = self.outer
-            _innermost.set(outer if outer is None or not outer.closed else _first_open(outer))
+        step_out_of(self)
         recorder = self.site.recorder
         if recorder is not None:
             try:
                 self.record(error, seconds)
-            except Exception as fault:
+            except INTERRUPTS as interrupt:
+                # A signal came while the returned value was judged: the bot gets this instead of it.
+                if self.value is not NOTHING:
+                    self.value = NOTHING
+                    with recorder.faults.shield("instrument", "an interrupted run could not be recorded"):
+                        self.record(interrupt, seconds)
+                raise
+            except BaseException as fault:
                 recorder.faults.note("instrument", "a run could not be recorded", fault)
         # Tasks that overlap would else hold one another's scopes, and what they returned, for ever.
         if self.outer is not None:
-            self.outer = _first_open(self.outer)
+            self.outer = first_open(self.outer)
         if self.value is not NOTHING:
             self.value = NOTHING
 
@@ -159,3 +146,15 @@ class Scope:
             self.site.record_error(error, seconds)
         else:
             self.site.succeeded(seconds)
+
+
+ScopeT = TypeVar("ScopeT", bound=Scope)
+
+
+def opened(scope: ScopeT, site: Site) -> ScopeT:
+    """Return a scope that was just made as the run of ``site`` that begins now."""
+    scope.site = site
+    scope.outer = None
+    scope.closed = False
+    scope.start = 0.0
+    return scope

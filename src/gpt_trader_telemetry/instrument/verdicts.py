@@ -1,11 +1,14 @@
-"""What a classifier says about a returned value."""
+"""What a classifier or the caller says about a run, and how wrong use of an instrument is told."""
 
+import inspect
 from collections.abc import Callable
+from enum import Enum
 from typing import Any, TypeAlias
 
 from gpt_trader_telemetry.errors import UsageError
-from gpt_trader_telemetry.instrument.site import NOTHING, Site
-from gpt_trader_telemetry.reasons import Failed, Rejected
+from gpt_trader_telemetry.instrument.site import NOTHING, Scope
+from gpt_trader_telemetry.reasons import Failed, Rejected, normal_reason, reason_of_code
+from gpt_trader_telemetry.recording.recorder import INTERRUPTS
 
 Verdict: TypeAlias = str | Rejected | Failed | None
 """None for success, or a reason, ``Rejected(reason)`` or ``Failed(reason)``."""
@@ -14,19 +17,78 @@ Classify: TypeAlias = Callable[[Any], Any]
 """Judges a returned value."""
 
 
-def check_classifier(classify: object) -> None:
-    """Raise UsageError for what cannot be called."""
-    if classify is not None and not callable(classify):
-        raise UsageError(f"classify must be callable, not {classify!r}")
+def judged(scope: Scope, classify: Classify | None) -> Any:
+    """Return the verdict on what a run returned; a classifier that fails gives none, and that is counted.
 
-
-def judged(site: Site, classify: Classify | None, value: Any) -> Any:
-    """Return the verdict on ``value``; a classifier that fails gives none, and that is counted."""
+    Raises:
+        KeyboardInterrupt, SystemExit: a signal handler's, which may come while the classifier runs.
+    """
+    value = scope.value
     if classify is None or value is NOTHING:
         return None
+    verdict = None
     try:
-        return classify(value)
-    except Exception as fault:
-        if site.recorder is not None:
-            site.recorder.faults.note("instrument", "a classifier raised", fault)
+        verdict = classify(value)
+    except INTERRUPTS:
+        raise
+    except BaseException as fault:
+        if scope.site.recorder is not None:
+            scope.site.recorder.faults.note("instrument", "a classifier raised", fault)
+    scope.value = NOTHING
+    return verdict
+
+
+def failing_reason(said: object) -> str:
+    """Return the reason that a word of the caller's tells, or the broker's own code; ``error`` if it tells none.
+
+    >>> (
+    ...     failing_reason("Post-Only"),
+    ...     failing_reason("INSUFFICIENT_FUND"),
+    ...     failing_reason("no idea"),
+    ...     failing_reason("none"),
+    ... )
+    ('post_only', 'insufficient_funds', 'error', 'error')
+    """
+    reason = normal_reason(said)
+    if reason == "none":
+        return "error"
+    code = said.value if isinstance(said, Enum) else said
+    if reason != "error" or not isinstance(code, str):
+        return reason
+    try:
+        return reason_of_code(code) or "error"
+    except Exception:  # a text of somebody else's class
+        return "error"
+
+
+def misuse_of_name(what: str, example: str, name: object) -> UsageError | None:
+    """Tell what is wrong with a name that an instrument was given, if anything.
+
+    Raises:
+        UsageError: a function or class, since then the parentheses of a decorator were forgotten.
+    """
+    if isinstance(name, str) and name.strip():
         return None
+    error = UsageError(f'{what}, such as "{example}", not {shown(name)}')
+    if callable(name) or inspect.isroutine(name):
+        raise error
+    return error
+
+
+def misuse_of_classifier(classify: object) -> UsageError | None:
+    """Tell whether a classifier cannot be called."""
+    return (
+        None
+        if classify is None or callable(classify)
+        else UsageError(f"classify must be callable, not {shown(classify)}")
+    )
+
+
+def shown(value: object) -> str:
+    """Return ``repr(value)``, cut, or its type where that cannot be had."""
+    try:
+        return f"{value!r:.200}"
+    except INTERRUPTS:
+        raise
+    except BaseException:
+        return f"a {type(value).__name__}"

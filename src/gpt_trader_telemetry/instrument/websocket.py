@@ -68,7 +68,8 @@ class WebSocket:
         """Say that the feed is connected; each time after the first is a reconnect."""
         recorder = self._slot.recorder
         with self._counting:
-            again = self._connected is not None
+            # An attempt that failed was no connection.
+            again = self._connected_at is not None
             self._reconnects += again
             self._connected = True
             self._connected_at = self._clock()

@@ -201,9 +201,18 @@ def _scoped_function(function: AnyCallable, site: Site) -> AnyCallable:
 
 
 def _scoped_coroutine(function: AnyCallable, site: Site) -> AnyCallable:
+    keeps = site.judges_values
+
     async def scoped(*args: Any, **kwargs: Any) -> Any:
-        with site.open(args, kwargs) as scope:
-            scope.value = value = await function(*args, **kwargs)
+        scope = site.begin(args, kwargs)
+        try:
+            value = await function(*args, **kwargs)
+        except BaseException as error:
+            scope.finish(error)
+            raise
+        if keeps:
+            scope.value = value
+        scope.finish(None)
         return value
 
     return scoped

@@ -36,6 +36,9 @@ What it gives is called from whichever thread folds or records, and may keep or 
 OVERFLOW: Final[LabelSet] = (("otel.metric.overflow", "true"),)
 """The one label set that takes what comes after a metric's cap, as OpenTelemetry's specification names it."""
 
+INTERRUPTS: Final = (KeyboardInterrupt, SystemExit)
+"""What a signal handler of the bot raises, also while code of ours runs: these alone are never kept from it."""
+
 _logger = logging.getLogger("gpt_trader_telemetry")
 
 
@@ -126,9 +129,9 @@ class Shield:
         if isinstance(error, UsageError):
             # One place in the code is one kind of misuse, whatever the values that its message names.
             self._faults.note(self._component, str(error), kind=_place(trace))
-        elif isinstance(error, Exception):
+        elif error is not None and not isinstance(error, INTERRUPTS):
             self._faults.note(self._component, self._what, error)
-        return isinstance(error, Exception)
+        return error is not None and not isinstance(error, INTERRUPTS)
 
 
 def _place(trace: TracebackType | None) -> object:
