@@ -5,6 +5,7 @@ Sources: the Prometheus text format 0.0.4 and OpenMetrics 1.0.0.
 
 import re
 from collections.abc import Container, Iterable, Mapping
+from itertools import accumulate
 from typing import Final
 
 from gpt_trader_telemetry.catalog import Kind, Metric
@@ -83,43 +84,56 @@ def header(metric: Metric, *, openmetrics: bool, taken: Container[str]) -> str:
 
 
 def samples(collected: Collected, texts: dict[LabelSet, str], *, openmetrics: bool) -> list[str]:
-    """Return a family's sample lines; ``texts`` keeps the label texts from one scrape to the next."""
-    name = collected.metric.name
-    lines: list[str] = []
-    for labels, cell in collected.cells:
+    """Return a family's samples, a text for each series; ``texts`` keeps label texts from one scrape to the next."""
+    metric = collected.metric
+    name = metric.name
+    parts: list[str] = []
+    if metric.kind is Kind.HISTOGRAM:
+        labelled, bare = (_histogram_template(metric, labels) for labels in (_LABELS, ""))
+    for labels, cell in collected.cells.items():
         text = texts.get(labels)
         if text is None:
             text = texts[labels] = label_text(labels)
         if isinstance(cell, HistogramCell):
-            _histogram_lines(lines, name, text, cell, openmetrics=openmetrics)
+            below = list(accumulate(cell.counts))
+            if not below[-1]:
+                continue  # a histogram starts at its first value
+            template = labelled.replace(_LABELS, text.replace("%", "%%")) if text else bare
+            part = template % (*below, below[-1], cell.sum)
+            parts.append(_with_exemplars(part, cell.exemplars) if openmetrics and cell.exemplars else part)
         elif cell.value is not None:
             braces = f"{{{text}}}" if text else ""
-            lines.append(f"{name}{braces} {number_text(cell.value)}\n")
-    return lines
+            parts.append(f"{name}{braces} {number_text(cell.value)}\n")
+    return parts
 
 
-def _histogram_lines(lines: list[str], name: str, text: str, cell: HistogramCell, *, openmetrics: bool) -> None:
-    total = cell.count
-    if not total:
-        return  # a histogram starts at its first value
-    prefix = f'{name}_bucket{{{text}{"," if text else ""}le="'
-    first = len(lines)
-    below = 0
-    for bound, count in zip(cell.bounds, cell.counts, strict=False):
-        below += count
-        lines.append(f'{prefix}{bound}"}} {below}\n')
-    lines.append(f'{prefix}+Inf"}} {total}\n')
-    if openmetrics and cell.exemplars:
-        for bucket, exemplar in cell.exemplars.items():
-            lines[first + bucket] = lines[first + bucket][:-1] + exemplar_text(exemplar)
-    braces = f"{{{text}}}" if text else ""
-    lines.append(f"{name}_count{braces} {total}\n{name}_sum{braces} {cell.sum!r}\n")
+_LABELS: Final = "\0"
+"""Stands for a series' labels in a template, where neither names nor bounds hold one."""
+
+
+def _histogram_template(metric: Metric, labels: str) -> str:
+    """Return the lines of one series, to be filled by ``%`` with its counts up to each bound, their total and sum.
+
+    Filled in one go they take about half the time that they take line by line.
+    """
+    name = metric.name
+    before = f"{labels}," if labels else ""
+    braces = f"{{{labels}}}" if labels else ""
+    buckets = [f'{name}_bucket{{{before}le="{bound}"}} %d\n' for bound in (*metric.buckets, "+Inf")]
+    return "".join([*buckets, f"{name}_count{braces} %d\n{name}_sum{braces} %r\n"])
+
+
+def _with_exemplars(part: str, exemplars: Mapping[int, Exemplar]) -> str:
+    lines = part.split("\n")
+    for bucket, exemplar in exemplars.items():
+        lines[bucket] += exemplar_text(exemplar)
+    return "\n".join(lines)
 
 
 def exemplar_text(exemplar: Exemplar) -> str:
     """Return an exemplar as it ends an OpenMetrics bucket line."""
     span = f'trace_id="{exemplar.trace_id:032x}",span_id="{exemplar.span_id:016x}"' if exemplar.trace_id else ""
-    return f" # {{{span}}} {exemplar.value!r} {exemplar.time_ns / 1e9:.3f}\n"
+    return f" # {{{span}}} {exemplar.value!r} {exemplar.time_ns / 1e9:.3f}"
 
 
 def _label_name(name: str) -> str:

@@ -34,7 +34,7 @@ def metric_of(collected: Collected, start_ns: int, now_ns: int) -> Metric | None
         gauge = row.kind is Kind.GAUGE
         numbers = [
             NumberDataPoint(attributes_of(labels), 0 if gauge else start_ns, now_ns, _within_int64(cell.value))
-            for labels, cell in collected.cells
+            for labels, cell in collected.cells.items()
             if not isinstance(cell, HistogramCell) and cell.value is not None
         ]
         data = Gauge(numbers) if gauge else Sum(numbers, CUMULATIVE, is_monotonic=True)
@@ -43,7 +43,7 @@ def metric_of(collected: Collected, start_ns: int, now_ns: int) -> Metric | None
 
 def _histogram(collected: Collected, start_ns: int, now_ns: int) -> "Histogram | ExponentialHistogram | Gauge | Sum":
     # A histogram starts at its first value.
-    cells = [(labels, cell) for labels, cell in collected.cells if isinstance(cell, HistogramCell) and cell.count]
+    cells = [(labels, cell) for labels, cell in collected.cells.items() if isinstance(cell, HistogramCell) and cell.count]
     if cells and cells[0][1].exponential is not None:
         exponential = [_exponential_point(labels, cell, start_ns, now_ns) for labels, cell in cells]
         return ExponentialHistogram(exponential, CUMULATIVE)
