@@ -4,15 +4,13 @@ Sources: the Prometheus text format 0.0.4 and OpenMetrics 1.0.0.
 """
 
 import re
-from collections.abc import Container, Iterable, Mapping
-from itertools import accumulate
-from typing import Final
+from collections.abc import Container, Iterable, Iterator, Mapping
+from itertools import accumulate, islice
+from typing import Any, Final
 
 from gpt_trader_telemetry.catalog import Kind, Metric
 from gpt_trader_telemetry.recording.bound import Collected
-from gpt_trader_telemetry.recording.cells import HistogramCell
 from gpt_trader_telemetry.recording.exemplars import Exemplar
-from gpt_trader_telemetry.recording.recorder import LabelSet
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -83,28 +81,43 @@ def header(metric: Metric, *, openmetrics: bool, taken: Container[str]) -> str:
     return f"# HELP {name} {escape(metric.help)}\n# TYPE {name} {kind}\n{unit}"
 
 
-def samples(collected: Collected, texts: dict[LabelSet, str], *, openmetrics: bool) -> list[str]:
-    """Return a family's samples, a text for each series; ``texts`` keeps label texts from one scrape to the next."""
-    metric = collected.metric
-    name = metric.name
-    parts: list[str] = []
-    if metric.kind is Kind.HISTOGRAM:
-        labelled, bare = (_histogram_template(metric, labels) for labels in (_LABELS, ""))
-    for labels, cell in collected.cells.items():
-        text = texts.get(labels)
-        if text is None:
-            text = texts[labels] = label_text(labels)
-        if isinstance(cell, HistogramCell):
-            below = list(accumulate(cell.counts))
-            if not below[-1]:
-                continue  # a histogram starts at its first value
-            template = labelled.replace(_LABELS, text.replace("%", "%%")) if text else bare
-            part = template % (*below, below[-1], cell.sum)
-            parts.append(_with_exemplars(part, cell.exemplars) if openmetrics and cell.exemplars else part)
-        elif cell.value is not None:
-            braces = f"{{{text}}}" if text else ""
-            parts.append(f"{name}{braces} {number_text(cell.value)}\n")
-    return parts
+class LabelTexts:
+    """The label texts of each metric's series, kept from one scrape to the next."""
+
+    def __init__(self) -> None:
+        self._texts: dict[Metric, list[str]] = {}
+
+    def of(self, collected: Collected) -> list[str]:
+        """Return the texts in the order of the cells, of which there are only ever more, and newer ones last."""
+        texts = self._texts.setdefault(collected.metric, [])
+        texts += map(label_text, islice(collected.cells, len(texts), None))
+        return texts
+
+
+def samples(collected: Collected, texts: LabelTexts, *, openmetrics: bool) -> Iterator[str]:
+    """Yield a family's samples, one text for each series that has a value."""
+    series = zip(collected.cells.values(), texts.of(collected), strict=False)
+    if collected.metric.kind is Kind.HISTOGRAM:
+        return _histograms(collected.metric, series, openmetrics=openmetrics)
+    return _numbers(collected.metric.name, series)
+
+
+def _numbers(name: str, series: Iterable[tuple[Any, str]]) -> Iterator[str]:
+    for cell, labels in series:
+        if cell.value is not None:
+            braces = f"{{{labels}}}" if labels else ""
+            yield f"{name}{braces} {number_text(cell.value)}\n"
+
+
+def _histograms(metric: Metric, series: Iterable[tuple[Any, str]], *, openmetrics: bool) -> Iterator[str]:
+    labelled, bare = _histogram_template(metric, _LABELS), _histogram_template(metric, "")
+    for cell, labels in series:
+        below = list(accumulate(cell.counts))
+        if not below[-1]:
+            continue  # a histogram starts at its first value
+        template = labelled.replace(_LABELS, labels.replace("%", "%%")) if labels else bare
+        text = template % (*below, below[-1], cell.sum)
+        yield _with_exemplars(text, cell.exemplars) if openmetrics and cell.exemplars else text
 
 
 _LABELS: Final = "\0"
@@ -123,8 +136,8 @@ def _histogram_template(metric: Metric, labels: str) -> str:
     return "".join([*buckets, f"{name}_count{braces} %d\n{name}_sum{braces} %r\n"])
 
 
-def _with_exemplars(part: str, exemplars: Mapping[int, Exemplar]) -> str:
-    lines = part.split("\n")
+def _with_exemplars(text: str, exemplars: Mapping[int, Exemplar]) -> str:
+    lines = text.split("\n")
     for bucket, exemplar in exemplars.items():
         lines[bucket] += exemplar_text(exemplar)
     return "\n".join(lines)

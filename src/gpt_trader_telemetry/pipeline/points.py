@@ -43,7 +43,9 @@ def metric_of(collected: Collected, start_ns: int, now_ns: int) -> Metric | None
 
 def _histogram(collected: Collected, start_ns: int, now_ns: int) -> "Histogram | ExponentialHistogram | Gauge | Sum":
     # A histogram starts at its first value.
-    cells = [(labels, cell) for labels, cell in collected.cells.items() if isinstance(cell, HistogramCell) and cell.count]
+    cells = [
+        (labels, cell) for labels, cell in collected.cells.items() if isinstance(cell, HistogramCell) and cell.count
+    ]
     if cells and cells[0][1].exponential is not None:
         exponential = [_exponential_point(labels, cell, start_ns, now_ns) for labels, cell in cells]
         return ExponentialHistogram(exponential, CUMULATIVE)
