@@ -4,6 +4,7 @@ import json
 import logging
 
 import pytest
+from opentelemetry.sdk.metrics import MeterProvider
 
 from gpt_trader_telemetry import Delivery, Settings, Telemetry
 from gpt_trader_telemetry.pipeline.answers import Outcome, answer_over_http
@@ -137,3 +138,14 @@ def test_a_receiver_of_grpc_that_refuses_is_quoted(caplog) -> None:
         assert telemetry.flush(5) is Delivery.FAILED
         received.refusing = False
     assert "was refused: INVALID_ARGUMENT refused" in caplog.records[0].getMessage()
+
+
+def test_an_endpoint_beside_a_meter_provider_is_warned_of_once(caplog) -> None:
+    """Its owner exports: that our endpoint is not used is said, not found out by missing metrics."""
+    with http_receiver() as received:
+        for settings in (Settings(otlp_endpoint=received.endpoint), Settings()):
+            with Telemetry(settings, meter_provider=MeterProvider(shutdown_on_exit=False)) as telemetry:
+                telemetry.record_counter(TRADES)
+                assert telemetry.flush(5)
+        assert received.requests == []
+    assert ["OTLP endpoint" in record.getMessage() for record in caplog.records] == [True]
