@@ -30,10 +30,7 @@ from gpt_trader_telemetry.instrument.record import Labels
 from gpt_trader_telemetry.instrument.site import NOTHING, Scope
 from gpt_trader_telemetry.instrument.verdicts import Classify
 from gpt_trader_telemetry.instrument.websocket import WebSocket
-from gpt_trader_telemetry.pipeline.borrowed import BorrowedPipeline
 from gpt_trader_telemetry.pipeline.delivery import Delivery
-from gpt_trader_telemetry.pipeline.disabled import DisabledPipeline
-from gpt_trader_telemetry.pipeline.own import OwnPipeline
 from gpt_trader_telemetry.pipeline.ticker import Ticker
 from gpt_trader_telemetry.process_end import AtProcessEnd
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
@@ -44,6 +41,9 @@ if TYPE_CHECKING:
     from gpt_trader_telemetry.http.asgi import AsgiApp
     from gpt_trader_telemetry.http.health_server import HealthServer
     from gpt_trader_telemetry.http.wsgi import WsgiApp
+    from gpt_trader_telemetry.pipeline.borrowed import BorrowedPipeline
+    from gpt_trader_telemetry.pipeline.disabled import DisabledPipeline
+    from gpt_trader_telemetry.pipeline.own import OwnPipeline
 
 _SERVER_STOP_TIMEOUT: Final = 0.4
 _SAMPLE_INTERVAL: Final = 1.0
@@ -302,14 +302,19 @@ class Telemetry:
 
 def _make_pipeline(
     settings: Settings, meter_provider: MeterProvider | None, *, traced: bool, tap: Tap
-) -> OwnPipeline | BorrowedPipeline | DisabledPipeline:
+) -> "OwnPipeline | BorrowedPipeline | DisabledPipeline":
+    # Each loads the part of OpenTelemetry's SDK that it needs, and only where it is made.
     if settings.telemetry_disabled:
+        from gpt_trader_telemetry.pipeline.disabled import DisabledPipeline  # noqa: PLC0415
+
         return DisabledPipeline(settings, tap=tap)
-    return (
-        OwnPipeline(settings, traced=traced, tap=tap)
-        if meter_provider is None
-        else BorrowedPipeline(settings, meter_provider, tap=tap)
-    )
+    if meter_provider is not None:
+        from gpt_trader_telemetry.pipeline.borrowed import BorrowedPipeline  # noqa: PLC0415
+
+        return BorrowedPipeline(settings, meter_provider, tap=tap)
+    from gpt_trader_telemetry.pipeline.own import OwnPipeline  # noqa: PLC0415
+
+    return OwnPipeline(settings, traced=traced, tap=tap)
 
 
 def _is_traced(tracer_provider: TracerProvider | None) -> bool:
