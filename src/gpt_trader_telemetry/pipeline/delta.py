@@ -5,6 +5,7 @@ one that was received but not acknowledged is sent again (at least once). Least 
 cannot be known from cumulative points and are left out.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
@@ -27,19 +28,23 @@ Stream: TypeAlias = tuple[InstrumentationScope, type, str, str | None, str | Non
 
 Attributes: TypeAlias = tuple[tuple[str, Any], ...]
 
+KeepCumulative: TypeAlias = Callable[[InstrumentationScope, str], bool]
+"""Tells of a metric, by scope and name, whether it stays cumulative."""
+
 DELTA: Final = AggregationTemporality.DELTA
 
 
 class Deltas:
     """Remembers the cumulative points that a receiver has acknowledged."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep_cumulative: KeepCumulative | None = None) -> None:
+        self._keep_cumulative = keep_cumulative
         self._acknowledged: dict[Stream, dict[Attributes, Any]] = {}
 
     def of(self, scope: InstrumentationScope, metric: Metric) -> Metric:
         """Return ``metric`` with its points since the last acknowledgement; gauges and the like as they are."""
         data = metric.data
-        if not _accumulates(data):
+        if not self._is_delta(scope, metric):
             return metric
         known = self._acknowledged.get(_stream(scope, metric), {})
         points = [_since(known.get(_attributes(point)), point) for point in data.data_points]
@@ -48,9 +53,13 @@ class Deltas:
 
     def acknowledge(self, scope: InstrumentationScope, metric: Metric) -> None:
         """Remember that the receiver has these cumulative points."""
-        if _accumulates(metric.data):
+        if self._is_delta(scope, metric):
             known = self._acknowledged.setdefault(_stream(scope, metric), {})
             known.update((_attributes(point), point) for point in metric.data.data_points)
+
+    def _is_delta(self, scope: InstrumentationScope, metric: Metric) -> bool:
+        kept = self._keep_cumulative
+        return _accumulates(metric.data) and not (kept is not None and kept(scope, metric.name))
 
 
 def _stream(scope: InstrumentationScope, metric: Metric) -> Stream:

@@ -17,7 +17,7 @@ from opentelemetry.sdk.metrics.export import ResourceMetrics
 
 from gpt_trader_telemetry.pipeline.answers import Answer, Outcome
 from gpt_trader_telemetry.pipeline.delivery import Delivery
-from gpt_trader_telemetry.pipeline.delta import Deltas
+from gpt_trader_telemetry.pipeline.delta import Deltas, KeepCumulative
 from gpt_trader_telemetry.pipeline.sender import Sender
 from gpt_trader_telemetry.pipeline.size import MAX_REQUEST_BYTES, Batch, Portions, points_in, request_of
 from gpt_trader_telemetry.recording.recorder import Faults
@@ -56,18 +56,21 @@ class OtlpRoad:
         faults: Faults,
         count_failure: Callable[[], object],
         make: MakeSender = make_sender,
+        *,
+        keep_cumulative: KeepCumulative | None = None,
     ) -> None:
         self._settings = settings
         self._snapshot = snapshot
         self._faults = faults
         self._count_failure = count_failure
         self._make = make
+        self._keep_cumulative = keep_cumulative
         self._begin(self._built())
 
     def _begin(self, sender: Sender | None) -> None:
         self._sender = sender
         self._portions = Portions()
-        self._deltas = Deltas() if self._settings.otlp_temporality != "cumulative" else None
+        self._deltas = None if self._settings.otlp_temporality == "cumulative" else Deltas(self._keep_cumulative)
         self._changed = threading.Condition()
         self._asked = self._answered = 0
         self._last = Delivery.DELIVERED

@@ -12,6 +12,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from gpt_trader_telemetry._version import __version__
 from gpt_trader_telemetry.catalog import TELEMETRY_EXPORT_FAILURES, TELEMETRY_HEARTBEAT
 from gpt_trader_telemetry.pipeline.delivery import Delivery
+from gpt_trader_telemetry.pipeline.instruments import UsersMeterProvider
 from gpt_trader_telemetry.pipeline.patient import Patient
 from gpt_trader_telemetry.pipeline.points import metric_of
 from gpt_trader_telemetry.pipeline.prometheus import PrometheusRoad
@@ -46,8 +47,8 @@ class OwnPipeline:
         self._users: Patient[list[ScopeMetrics]] = Patient(
             "instruments of the MeterProvider", self._instruments.scopes, [], self.recorder.faults
         )
-        self._provider = MeterProvider(
-            metric_readers=[self.prometheus.reader, self._instruments], resource=self.resource, shutdown_on_exit=False
+        self._provider = UsersMeterProvider(
+            self.recorder.faults, metric_readers=[self.prometheus.reader, self._instruments], resource=self.resource
         )
         self._ticker = Ticker("gpt-trader-telemetry-fold", FOLD_INTERVAL, self._fold)
         self._otlp: OtlpRoad | None = self._start_otlp() if settings.exports_otlp else None
@@ -64,7 +65,10 @@ class OwnPipeline:
         failures = (TELEMETRY_EXPORT_FAILURES, (("road", "otlp"),))
         self.recorder.zero(*failures[:1], [failures[1]])
         count = self.recorder.events(failures)
-        return OtlpRoad(self._settings, self._snapshot, self.recorder.faults, lambda: count(1))
+        # "lowmemory" keeps no state for what the user's callbacks give; the specification has it cumulative.
+        lowmemory = self._settings.otlp_temporality == "lowmemory"
+        keep = self._provider.is_observable_counter if lowmemory else None
+        return OtlpRoad(self._settings, self._snapshot, self.recorder.faults, lambda: count(1), keep_cumulative=keep)
 
     def _fold(self) -> None:
         with self.recorder.faults.shield("recording", "values could not be folded"):
