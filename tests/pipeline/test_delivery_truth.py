@@ -5,9 +5,11 @@ import logging
 
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricExportResult
 
 from gpt_trader_telemetry import Delivery, Settings, Telemetry
 from gpt_trader_telemetry.pipeline.answers import Outcome, answer_over_http
+from gpt_trader_telemetry.pipeline.sender import Ear
 from support.receivers import RECEIVERS, Received, closed_port, http_receiver
 from support.scraping import scrape
 
@@ -113,14 +115,18 @@ def test_json_of_another_shape_is_no_delivery(body) -> None:
 def test_a_failing_export_logs_one_line_and_no_other_logger_is_touched(protocol, caplog) -> None:
     """The exporters' own lines are dropped on our thread alone: they stay for exporters of the user's."""
     caplog.set_level(logging.DEBUG, "opentelemetry")
-    endpoint = f"http://127.0.0.1:{closed_port()}"
+    endpoint = f"http://127.0.0.1:{closed_port()}" + ("/?key=s3cret" if protocol != "grpc" else "")
     levels = {name: logging.getLogger(name).level for name in EXPORTER_LOGGERS}
     with Telemetry(Settings(otlp_endpoint=endpoint, otlp_protocol=protocol, otlp_timeout=0.3)) as telemetry:
         assert [bool(telemetry.flush(5)) for _ in range(3)] == [False] * 3
+        line = f"a line of the user's over {protocol}"  # theirs drop the same line within some seconds
         for name in EXPORTER_LOGGERS:
-            logging.getLogger(name).warning("a line of the user's")
+            logging.getLogger(name).warning(line)
     lines = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
-    assert len([line for line in lines if "an export over OTLP was not answered" in line]) == 1
+    failed = [line for line in lines if "an export over OTLP was not answered: " in line]
+    assert len(failed) == 1
+    assert "connection refused" in failed[0].lower()
+    assert "s3cret" not in caplog.text
     assert len(lines) == 1 + len(EXPORTER_LOGGERS)
     assert levels == {name: logging.getLogger(name).level for name in EXPORTER_LOGGERS}
 
@@ -129,6 +135,15 @@ EXPORTER_LOGGERS = (
     "opentelemetry.exporter.otlp.proto.http.metric_exporter",
     "opentelemetry.exporter.otlp.proto.grpc.exporter",
 )
+
+
+def test_an_exporter_that_cannot_be_listened_to_is_taken_at_its_word() -> None:
+    """A release of theirs that keeps its transport elsewhere goes on delivering; what failed is told in its words."""
+    ear = Ear()
+    ear.listen(None)
+    assert ear.judge(MetricExportResult.SUCCESS, []).outcome is Outcome.DELIVERED
+    answer = ear.judge(MetricExportResult.FAILURE, ["Transient error", "Failed to encode"])
+    assert (answer.outcome, answer.said) == (Outcome.NO_ANSWER, "Failed to encode")
 
 
 def test_a_receiver_of_grpc_that_refuses_is_quoted(caplog) -> None:

@@ -1,6 +1,8 @@
 """The text that Prometheus reads: valid whatever the labels and values."""
 
+import gc
 import math
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -47,6 +49,24 @@ def test_series_that_come_between_scrapes_keep_their_own_labels(rounds) -> None:
                 labels = {"number": str(number)} if number else {}
                 assert shown.value("gpt_trader_own_count", **labels) == total
                 assert shown.value("gpt_trader_own_sum", **labels) == total * number
+
+
+def test_an_answer_is_in_memory_once() -> None:
+    """Making it takes little more than the answer itself: its pieces and copies are what made large scrapes slow."""
+    with Telemetry(Settings()) as telemetry:
+        for number in range(1500):
+            telemetry.record_histogram("gpt_trader_own", number, {"number": str(number)})
+        render = telemetry._pipeline.prometheus.render
+        render()
+        gc.collect()
+        tracemalloc.start()
+        try:
+            _, body = render()
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert len(body) > 1_000_000
+    assert peak < 1.7 * len(body)
 
 
 @given(st.floats())

@@ -76,5 +76,5 @@ def _explained(kind: str, body: bytes) -> str:
 
 def printable(text: object) -> str:
     """Return a text of somebody else's as one short line that steers no terminal."""
-    line = " ".join("".join(character if character.isprintable() else " " for character in f"{text:.1000}").split())
+    line = " ".join("".join(character if character.isprintable() else " " for character in str(text)[:1000]).split())
     return line if len(line) <= _MOST_SHOWN else line[: _MOST_SHOWN - 1] + "…"

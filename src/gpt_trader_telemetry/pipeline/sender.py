@@ -74,7 +74,9 @@ class _Hush(logging.Filter):
     @contextmanager
     def __call__(self, logger: str) -> Generator[list[str]]:
         """Drop what ``logger`` is given on this thread; its texts are in the list."""
-        logging.getLogger(logger).addFilter(self)  # has no effect where it is there already
+        filters = logging.getLogger(logger).filters
+        if self not in filters:
+            filters.insert(0, self)  # before OpenTelemetry's own, which drops lines like the last one that it saw
         lines: list[str] = []
         self._sending.lines = lines
         try:

@@ -48,7 +48,7 @@ class _Transport:
         self._ear.measure(size)
         result = self._transport.request(method, url, headers=headers, data=data, **options)
         if result.error is not None or result.status_code is None:
-            self._ear.heard = Answer(Outcome.NO_ANSWER, printable(result.error), size)
+            self._ear.heard = Answer(Outcome.NO_ANSWER, _cause_of(result.error), size)
         else:
             kind = result.headers().get("content-type", "")
             self._ear.heard = answer_over_http(
@@ -61,6 +61,14 @@ class _Transport:
 
     def close(self) -> None:
         self._transport.close()
+
+
+def _cause_of(error: BaseException | None) -> str:
+    """Return what is at the bottom of an error; the text of what is above it quotes the address, query and all."""
+    cause = error
+    while cause is not None and (cause.__cause__ or cause.__context__):
+        cause = cause.__cause__ or cause.__context__
+    return type(error).__name__ if cause is error else printable(f"{type(cause).__name__}: {cause}")
 
 
 def _encoded_bytes(data: bytes, headers: Any) -> int:
