@@ -27,6 +27,7 @@ from gpt_trader_telemetry.settings import Settings
 if TYPE_CHECKING:
     from gpt_trader_telemetry.pipeline.otlp import OtlpRoad
 
+
 class OwnPipeline:
     """Records into cells and sends them down both roads."""
 
