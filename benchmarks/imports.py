@@ -10,6 +10,9 @@ import sys
 from benchmarks.harness import BenchmarkError, Row, compared, rounds_of
 
 OURS = "import gpt_trader_telemetry"
+NAMES = f"{OURS} as ours; [getattr(ours, name) for name in ours.__all__]"
+"""Names are loaded when they are first asked for: all of them are, so that none is left out of the comparison."""
+USED = "from gpt_trader_telemetry import broker_call, configure"
 PEER = "import opentelemetry.sdk.metrics"
 OURS_READY = f"{OURS} as ours; ours.Telemetry(ours.Settings())"
 PEER_READY = (
@@ -32,11 +35,13 @@ def seconds_of(statement: str) -> float:
 
 def run(*, quick: bool) -> list[Row]:
     """Measure all in turns."""
-    statements = (OURS, PEER, OURS_READY, PEER_READY)
+    statements = (OURS, NAMES, USED, PEER, OURS_READY, PEER_READY)
     variants = {statement: functools.partial(seconds_of, statement) for statement in statements}
     taken = rounds_of(variants, 1 if quick else 21)
     ready = "the SDK, and a MeterProvider with its Prometheus reader"
     return [
         compared("import", OURS, PEER, taken[OURS], taken[PEER], goal=1.2),
+        compared("import-names", f"{OURS}, and every name of it", PEER, taken[NAMES], taken[PEER], goal=1.2),
+        compared("import-used", USED, PEER, taken[USED], taken[PEER], goal=1.2),
         compared("import-ready", f"{OURS}, and a Telemetry", ready, taken[OURS_READY], taken[PEER_READY]),
     ]

@@ -92,6 +92,59 @@ def test_fields_are_checked_in_code_too(wrong: dict) -> None:
     assert repr(value) in str(error.value)
 
 
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "ftp://host:4318",
+        "http://",
+        "https://:4318",
+        "http://host:port",
+        "http://host:0",
+        "http://[::1",
+        "http://a b:1\n",
+    ],
+)
+def test_an_endpoint_that_nothing_can_be_sent_to_is_refused(endpoint: str, protocol: str) -> None:
+    """At configuration, naming the field of the two that is used; not at the first export."""
+    if not (protocol == "grpc" and endpoint.startswith("ftp")):  # a target may have schemes that gRPC knows
+        with pytest.raises(ConfigurationError, match="otlp_endpoint cannot be"):
+            Settings(otlp_endpoint=endpoint, otlp_protocol=protocol)
+    Settings(otlp_endpoint=endpoint, telemetry_disabled=True)
+    Settings(otlp_endpoint=endpoint, otlp_metrics_endpoint="http://host/custom")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "protocol"),
+    [
+        ("http://localhost:4318", "http/protobuf"),
+        ("https://me:secret@host.example/prefix/?token=x", "http/protobuf"),
+        ("http://[::1]:4317", "grpc"),
+        ("collector:4317", "grpc"),
+        ("dns:///collector.svc:4317", "grpc"),
+        ("unix:///run/collector.sock", "grpc"),
+    ],
+)
+def test_an_endpoint_that_can_be_meant_is_taken(endpoint: str, protocol: str) -> None:
+    """URLs over HTTP; over gRPC also its own targets, as OpenTelemetry's specification allows."""
+    assert Settings(otlp_endpoint=endpoint, otlp_protocol=protocol).otlp_endpoint == endpoint
+
+
+@pytest.mark.parametrize("field", ["otlp_endpoint", "otlp_metrics_endpoint"])
+@pytest.mark.parametrize("secret", ["me:s3cret@", "s3cret@", "me:s3/cret@"])
+def test_a_secret_in_an_endpoint_is_in_no_text(field: str, secret: str) -> None:
+    """Neither in the repr nor in the message that refuses it; the rest of the address is shown."""
+    settings = Settings(**{field: f"https://{secret}host:4318/x?key=s3cret"}) if "/" not in secret else None
+    if settings is not None:
+        assert "s3cret" not in repr(settings)
+        assert f"{field}='https://***@host:4318/x?***'" in repr(settings)
+    for endpoint, protocol in ((f"ftp://{secret}host", "http/protobuf"), (f"{secret}host:1", "grpc")):
+        with pytest.raises(ConfigurationError) as error:
+            Settings(**{field: endpoint, "otlp_protocol": protocol})
+        assert "cret@" not in str(error.value)
+        assert "host" in str(error.value)
+
+
 def test_defaults_in_code_give_way_to_the_environment() -> None:
     """Keyword arguments of from_env are what to use where the environment says nothing."""
     environ = {"GPT_TRADER_HEALTH_SERVER_ENABLED": "0"}

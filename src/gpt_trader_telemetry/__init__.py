@@ -9,22 +9,27 @@
 'accepted'
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
 from gpt_trader_telemetry._version import __version__
-from gpt_trader_telemetry.errors import ConfigurationError, TelemetryError, UsageError
-from gpt_trader_telemetry.instrument.broker import broker_call
-from gpt_trader_telemetry.instrument.cycle import cycle, phase
-from gpt_trader_telemetry.instrument.guards import Tripped, guard
-from gpt_trader_telemetry.instrument.orders import order_submission
-from gpt_trader_telemetry.instrument.record import (
-    record_counter,
-    record_data_quality,
-    record_gauge,
-    record_histogram,
-)
-from gpt_trader_telemetry.pipeline.delivery import Delivery
-from gpt_trader_telemetry.reasons import Failed, Rejected
-from gpt_trader_telemetry.settings import Settings
-from gpt_trader_telemetry.telemetry import Telemetry, configure
+
+if TYPE_CHECKING:
+    from gpt_trader_telemetry.errors import ConfigurationError, TelemetryError, UsageError
+    from gpt_trader_telemetry.instrument.broker import broker_call
+    from gpt_trader_telemetry.instrument.cycle import cycle, phase
+    from gpt_trader_telemetry.instrument.guards import Tripped, guard
+    from gpt_trader_telemetry.instrument.orders import order_submission
+    from gpt_trader_telemetry.instrument.record import (
+        record_counter,
+        record_data_quality,
+        record_gauge,
+        record_histogram,
+    )
+    from gpt_trader_telemetry.pipeline.delivery import Delivery
+    from gpt_trader_telemetry.reasons import Failed, Rejected
+    from gpt_trader_telemetry.settings import Settings
+    from gpt_trader_telemetry.telemetry import Telemetry, configure
 
 __all__ = [
     "ConfigurationError",
@@ -48,3 +53,30 @@ __all__ = [
     "record_gauge",
     "record_histogram",
 ]
+
+_MODULES: Final = {
+    "errors": ("ConfigurationError", "TelemetryError", "UsageError"),
+    "instrument.broker": ("broker_call",),
+    "instrument.cycle": ("cycle", "phase"),
+    "instrument.guards": ("Tripped", "guard"),
+    "instrument.orders": ("order_submission",),
+    "instrument.record": ("record_counter", "record_data_quality", "record_gauge", "record_histogram"),
+    "pipeline.delivery": ("Delivery",),
+    "reasons": ("Failed", "Rejected"),
+    "settings": ("Settings",),
+    "telemetry": ("Telemetry", "configure"),
+}
+"""Where each name is from; a module is loaded when a name of its is first asked for."""
+
+
+def __getattr__(name: str) -> object:
+    for module, names in _MODULES.items():
+        if name in names:
+            value: object = getattr(import_module(f"{__name__}.{module}"), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, Final, Self
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from gpt_trader_telemetry.errors import ConfigurationError
 from gpt_trader_telemetry.thresholds import Thresholds
@@ -127,10 +127,30 @@ class Settings:
             "health_hosts", hosts, "a tuple of host names, without a port",
         )  # fmt: skip
         object.__setattr__(self, "health_hosts", tuple(self.health_hosts))
+        self._check_endpoint()
         if any(not f"{key}{value}".isprintable() for key, value in self.otlp_headers.items()):
             raise ConfigurationError("otlp_headers: a header holds a line break or another control character")
         for name in ("otlp_headers", "resource_attributes"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    def _check_endpoint(self) -> None:
+        """Refuse an address that nothing can be sent to, of the two the one that is used."""
+        if not self.exports_otlp:
+            return
+        name = "otlp_metrics_endpoint" if self.otlp_metrics_endpoint else "otlp_endpoint"
+        address = str(self.otlp_metrics_endpoint or self.otlp_endpoint)
+        if self.otlp_protocol == "grpc":
+            meant = "http://host:port, https://host:port or a target of gRPC's, and no user: headers carry secrets"
+            holds = bool(_is_url(address) or _GRPC_TARGET.fullmatch(address)) and "@" not in address
+        else:
+            meant, holds = "http://host:port or https://host:port, with a path where there is one", _is_url(address)
+        _require(holds, name, without_secrets(address), meant)
+
+    def __repr__(self) -> str:
+        values = {item.name: getattr(self, item.name) for item in fields(self) if item.repr}
+        for name in ("otlp_endpoint", "otlp_metrics_endpoint"):
+            values[name] = values[name] and without_secrets(values[name])
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in values.items())})"
 
     def with_changes(self, **changes: Any) -> Self:
         """Return a copy with some fields changed, checked again."""
@@ -176,6 +196,27 @@ class Settings:
         if "service_name" not in values and "service.name" in attributes:
             values["service_name"] = attributes["service.name"]
         return cls(**values)
+
+
+def without_secrets(url: str) -> str:
+    """Return an address without its user and its query, in which tokens are found.
+
+    >>> without_secrets("https://me:secret@host:4318/v1?key=secret")
+    'https://***@host:4318/v1?***'
+    """
+    without_user = re.sub(r"^([^@]*?//)?.*@", r"\1***@", url, flags=re.DOTALL)
+    return re.sub(r"\?.*", "?***", without_user, flags=re.DOTALL)
+
+
+_GRPC_TARGET: Final = re.compile(r"(?!https?:)[\w.:/%\[\]-]+")
+
+
+def _is_url(address: str) -> bool:
+    try:
+        url = urlsplit(address)
+        return url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0 and address.isprintable()
+    except ValueError:  # brackets, a port that is no number
+        return False
 
 
 def _require(holds: bool, name: str, value: object, meant: str) -> None:  # noqa: FBT001

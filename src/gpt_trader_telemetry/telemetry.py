@@ -1,4 +1,9 @@
-"""Telemetry owns everything: the pipeline, the HTTP server, and what is recorded through it."""
+"""Telemetry owns everything: the pipeline, the HTTP server, and what is recorded through it.
+
+What a Telemetry is made of is loaded when one is made: a program that only imports the names pays for the names.
+"""
+
+# ruff: noqa: PLC0415 - see above
 
 import os
 import threading
@@ -14,12 +19,6 @@ from opentelemetry.trace import ProxyTracerProvider, TracerProvider, get_tracer_
 from gpt_trader_telemetry import instrument
 from gpt_trader_telemetry.catalog import Metric
 from gpt_trader_telemetry.errors import ConfigurationError
-from gpt_trader_telemetry.health import Health, Performance
-from gpt_trader_telemetry.health.signals import Signals
-from gpt_trader_telemetry.health.trading_history import TradingHistory
-from gpt_trader_telemetry.http.app import Handler, metrics_route
-from gpt_trader_telemetry.http.bot_routes import SAMPLED_AT_LEAST_EVERY, BotHealth, bot_routes
-from gpt_trader_telemetry.http.endpoints import Endpoints
 from gpt_trader_telemetry.instrument.account import Account
 from gpt_trader_telemetry.instrument.broker import BrokerCall
 from gpt_trader_telemetry.instrument.guards import GuardRun
@@ -31,10 +30,7 @@ from gpt_trader_telemetry.instrument.record import Labels
 from gpt_trader_telemetry.instrument.site import NOTHING, Scope
 from gpt_trader_telemetry.instrument.verdicts import Classify
 from gpt_trader_telemetry.instrument.websocket import WebSocket
-from gpt_trader_telemetry.pipeline.borrowed import BorrowedPipeline
 from gpt_trader_telemetry.pipeline.delivery import Delivery
-from gpt_trader_telemetry.pipeline.disabled import DisabledPipeline
-from gpt_trader_telemetry.pipeline.own import OwnPipeline
 from gpt_trader_telemetry.pipeline.ticker import Ticker
 from gpt_trader_telemetry.process_end import AtProcessEnd
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
@@ -42,9 +38,14 @@ from gpt_trader_telemetry.recording.recorder import LabelSet, Take, Tap
 from gpt_trader_telemetry.settings import Settings
 
 if TYPE_CHECKING:
+    from gpt_trader_telemetry.http.app import Handler
     from gpt_trader_telemetry.http.asgi import AsgiApp
+    from gpt_trader_telemetry.http.endpoints import Endpoints
     from gpt_trader_telemetry.http.health_server import HealthServer
     from gpt_trader_telemetry.http.wsgi import WsgiApp
+    from gpt_trader_telemetry.pipeline.borrowed import BorrowedPipeline
+    from gpt_trader_telemetry.pipeline.disabled import DisabledPipeline
+    from gpt_trader_telemetry.pipeline.own import OwnPipeline
 
 _SERVER_STOP_TIMEOUT: Final = 0.4
 _SAMPLE_INTERVAL: Final = 1.0
@@ -79,6 +80,11 @@ class Telemetry:
         meter_provider: MeterProvider | None = None,
         tracer_provider: TracerProvider | None = None,
     ) -> None:
+        from gpt_trader_telemetry.health import Health
+        from gpt_trader_telemetry.health.signals import Signals
+        from gpt_trader_telemetry.health.trading_history import TradingHistory
+        from gpt_trader_telemetry.http.bot_routes import SAMPLED_AT_LEAST_EVERY, BotHealth
+
         self.settings = Settings.from_env() if settings is None else settings
         self.tracer_provider = tracer_provider
         self.signals = Signals(
@@ -133,7 +139,10 @@ class Telemetry:
     def _note_source_error(self, error: BaseException) -> None:
         self._pipeline.recorder.faults.note("health", "a signal's source raised", error)
 
-    def _open_endpoints(self) -> Endpoints:
+    def _open_endpoints(self) -> "Endpoints":
+        from gpt_trader_telemetry.http.bot_routes import bot_routes
+        from gpt_trader_telemetry.http.endpoints import Endpoints
+
         identity = {"service": self.settings.service_name, "instance": self._pipeline.instance_id}
         routes = bot_routes(self._bot, self._metrics_route(), identity)
         try:
@@ -146,6 +155,8 @@ class Telemetry:
         return endpoints
 
     def _watch_performance(self) -> None:
+        from gpt_trader_telemetry.health import Performance
+
         self.health.watch_performance(Performance(self._process, self.signals.slow_calls))
 
     @property
@@ -172,7 +183,9 @@ class Telemetry:
         self._watch_performance()
         return self._endpoints.wsgi()
 
-    def _metrics_route(self) -> Handler:
+    def _metrics_route(self) -> "Handler":
+        from gpt_trader_telemetry.http.app import metrics_route
+
         prometheus = self._pipeline.prometheus
         if not self.settings.metrics_endpoint_enabled:
             return metrics_route(None)
@@ -316,14 +329,18 @@ class Telemetry:
 
 def _make_pipeline(
     settings: Settings, meter_provider: MeterProvider | None, *, traced: bool, tap: Tap
-) -> OwnPipeline | BorrowedPipeline | DisabledPipeline:
+) -> "OwnPipeline | BorrowedPipeline | DisabledPipeline":
     if settings.telemetry_disabled:
+        from gpt_trader_telemetry.pipeline.disabled import DisabledPipeline
+
         return DisabledPipeline(settings, tap=tap)
-    return (
-        OwnPipeline(settings, traced=traced, tap=tap)
-        if meter_provider is None
-        else BorrowedPipeline(settings, meter_provider, tap=tap)
-    )
+    if meter_provider is not None:
+        from gpt_trader_telemetry.pipeline.borrowed import BorrowedPipeline
+
+        return BorrowedPipeline(settings, meter_provider, tap=tap)
+    from gpt_trader_telemetry.pipeline.own import OwnPipeline
+
+    return OwnPipeline(settings, traced=traced, tap=tap)
 
 
 def _is_traced(tracer_provider: TracerProvider | None) -> bool:

@@ -1,9 +1,11 @@
 """The text that Prometheus reads: valid whatever the labels and values."""
 
+import gc
 import math
+import tracemalloc
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpt_trader_telemetry import Settings, Telemetry
@@ -14,7 +16,7 @@ names = st.from_regex(r"[a-z_][a-z0-9_]{0,10}", fullmatch=True).filter(
     lambda name: not name.startswith("__") and name not in {"le", "job", "instance", "quantile"}
 )
 texts = st.text(max_size=50) | st.sampled_from(
-    ['"', "\\", "\n", "\r", "\\n", "{", "}", ",", "=", "#", "\x00", "\u2028", "é😀"]
+    ["%", "%s %(x)d %%", "\0", '"', "\\", "\n", "\r", "\\n", "{", "}", ",", "=", "#", "\x00", "\u2028", "é😀"]
 )
 
 
@@ -29,6 +31,42 @@ def test_any_label_value_round_trips_in_both_formats(labels, accept) -> None:
     wanted = tuple(sorted(labels.items()))
     assert found.values.get(("gpt_trader_own", wanted)) == 1
     assert found.values.get(("gpt_trader_other_count", wanted)) == 1
+
+
+@settings(max_examples=30)
+@given(st.lists(st.lists(st.integers(0, 30), max_size=6), max_size=6))
+def test_series_that_come_between_scrapes_keep_their_own_labels(rounds) -> None:
+    """Whenever a series is born, each shows its own values, also beside one without labels."""
+    totals: dict[int, int] = {}
+    with Telemetry(Settings()) as telemetry:
+        for numbers in rounds:
+            for number in numbers:
+                totals[number] = totals.get(number, 0) + 1
+                labels = {"number": str(number)} if number else {}
+                telemetry.record_histogram("gpt_trader_own", number, labels)
+            shown = scrape(telemetry)
+            for number, total in totals.items():
+                labels = {"number": str(number)} if number else {}
+                assert shown.value("gpt_trader_own_count", **labels) == total
+                assert shown.value("gpt_trader_own_sum", **labels) == total * number
+
+
+def test_an_answer_is_in_memory_once() -> None:
+    """Making it takes little more than the answer itself: its pieces and copies are what made large scrapes slow."""
+    with Telemetry(Settings()) as telemetry:
+        for number in range(1500):
+            telemetry.record_histogram("gpt_trader_own", number, {"number": str(number)})
+        render = telemetry._pipeline.prometheus.render
+        render()
+        gc.collect()
+        tracemalloc.start()
+        try:
+            _, body = render()
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert len(body) > 1_000_000
+    assert peak < 1.7 * len(body)
 
 
 @given(st.floats())

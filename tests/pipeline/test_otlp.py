@@ -3,17 +3,16 @@
 import statistics
 import threading
 import time
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
-from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
+from opentelemetry.sdk.metrics.export import MetricsData
 
 from gpt_trader_telemetry import Delivery, Settings, Telemetry
+from gpt_trader_telemetry.pipeline.answers import Answer, Outcome
 from gpt_trader_telemetry.pipeline.otlp import OtlpRoad
-from gpt_trader_telemetry.pipeline.size import MAX_REQUEST_BYTES, split
+from gpt_trader_telemetry.pipeline.size import MAX_REQUEST_BYTES, Portions, cut, points_in
 from gpt_trader_telemetry.recording.recorder import Faults
 from support.receivers import RECEIVERS, Received, black_hole, closed_port, grpc_receiver, http_receiver
 from support.scraping import scrape
@@ -131,50 +130,44 @@ def test_an_export_larger_than_a_message_may_be_is_split(protocol) -> None:
         assert len(received.points("gpt_trader_big_total")) == 700
 
 
-class Recording(MetricExporter):
-    """An exporter that keeps what it is given and answers as it is told."""
+class Recording:
+    """A sender that keeps what it is given and answers as it is told."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, answer: Answer | Exception) -> None:
         self.given: list[MetricsData] = []
-        self.answer: object = MetricExportResult.SUCCESS
+        self.answer = answer
 
-    def export(self, metrics_data, timeout_millis=10_000, **kwargs):
-        self.given.append(metrics_data)
+    def send(self, data: MetricsData, limit: int | None) -> Answer:
+        self.given.append(data)
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
 
-    def force_flush(self, timeout_millis=10_000) -> bool:
-        return True
-
-    def shutdown(self, timeout_millis=30_000, **kwargs) -> None:
+    def shutdown(self) -> None:
         pass
 
 
-def test_an_exporter_that_raises_is_counted_logged_once_and_tried_again(telemetry, caplog) -> None:
+def test_a_sender_that_raises_is_counted_logged_once_and_tried_again(telemetry, caplog) -> None:
     """Whatever the exporter does, the bot and the next export are not touched by it."""
-    exporter = Recording()
-    exporter.answer = RuntimeError("broken exporter")
+    sender = Recording(RuntimeError("broken exporter"))
     faults = Faults()
     counted: list[str] = []
     faults.count_with(counted.append)
-    road = OtlpRoad(Settings(), telemetry._pipeline._snapshot, faults, lambda: None, lambda _settings: exporter)
+    road = OtlpRoad(Settings(), telemetry._pipeline._snapshot, faults, lambda: None, lambda _settings: sender)
     assert [road.flush(5) for _ in range(3)] == [Delivery.FAILED] * 3
-    exporter.answer = MetricExportResult.SUCCESS
+    sender.answer = Answer(Outcome.DELIVERED)
     assert road.shutdown(5) is Delivery.DELIVERED
     assert counted == ["pipeline"] * 3
     assert sum("an export over OTLP failed" in record.message for record in caplog.records) == 1
 
 
-def test_an_exporter_that_cannot_be_built_is_a_failed_delivery(telemetry) -> None:
+def test_a_sender_that_cannot_be_built_is_a_failed_delivery(telemetry) -> None:
     """A broken installation says so in flush, not in the bot."""
-    faults = Faults()
 
-    def make(_settings: Settings) -> MetricExporter:
+    def make(_settings: Settings) -> Recording:
         raise ImportError("no exporter here")
 
-    road = OtlpRoad(Settings(), telemetry._pipeline._snapshot, faults, lambda: None, make)
+    road = OtlpRoad(Settings(), telemetry._pipeline._snapshot, Faults(), lambda: None, make)
     assert road.flush(5) is Delivery.FAILED
     assert road.shutdown(5) is Delivery.FAILED
 
@@ -231,27 +224,65 @@ def test_exponential_histograms_hold_the_same_values(temporality) -> None:
 
 
 @given(
-    st.lists(
-        st.tuples(st.text(max_size=40), st.dictionaries(st.sampled_from("abc"), st.text(max_size=60), max_size=3)),
-        min_size=1,
-        max_size=30,
-    ),
-    st.integers(3000, 20_000),
+    st.lists(st.tuples(st.text(max_size=40), st.booleans()), min_size=1, max_size=30),
+    st.integers(1, 200),
+    st.integers(1, 12),
 )
-def test_no_request_is_larger_than_the_limit_and_none_of_it_is_lost(series, limit) -> None:
-    """The bound on a point's size holds for any text: every batch that has several points encodes below it."""
+def test_cutting_loses_no_point_and_keeps_their_order(series, most, pieces) -> None:
+    """However small the portions, they hold every point once, and none has more than it may."""
     with Telemetry(Settings()) as telemetry:
-        for number, (text, labels) in enumerate(series):
-            telemetry.record_counter("gpt_trader_some_total", number, {"text": text, **labels})
-            telemetry.record_histogram("gpt_trader_other", number, {"text": text})
-        resources = telemetry._pipeline._snapshot()
-    batches = list(split(resources, limit))
-    points = 0
-    for batch in batches:
-        data = MetricsData([replace(r, scope_metrics=[replace(s, metrics=[m])]) for r, s, m in batch])
-        points += sum(len(metric.data.data_points) for _, _, metric in batch)
-        assert encode_metrics(data).ByteSize() <= limit or points == 1
-    assert points == sum(len(m.data.data_points) for r in resources for s in r.scope_metrics for m in s.metrics)
+        for number, (text, is_counter) in enumerate(series):
+            if is_counter:
+                telemetry.record_counter("gpt_trader_some_total", number, {"text": text})
+            else:
+                telemetry.record_histogram("gpt_trader_other", number, {"text": text})
+        everything = Portions().of(telemetry._pipeline._snapshot())
+
+    def points(batches) -> list:
+        return [
+            (metric.name, point) for batch in batches for _, _, metric in batch for point in metric.data.data_points
+        ]
+
+    batches = list(cut(everything[0], most))
+    assert points(batches) == points(everything)
+    assert all(points_in(batch) <= most for batch in batches)
+    assert [points_in(batch) for batch in batches[:-1]] == [most] * (len(batches) - 1)
+    smaller = Portions(limit=1000).smaller(everything[0], size=1000 * pieces)
+    assert points(smaller) == points(everything)
+    assert len(smaller) >= 2
+
+
+def test_portions_are_learnt_from_what_fitted() -> None:
+    """What was too large once is not encoded in vain again; when points become smaller, portions grow again."""
+    with grpc_receiver() as received, sent_to(received.endpoint, otlp_protocol="grpc") as telemetry:
+        for number in range(700):
+            telemetry.record_gauge("gpt_trader_big", 1, {"text": f"{number}" + "x" * 10_000})
+        portions = telemetry._pipeline._otlp._portions
+        assert telemetry.flush(20)
+        first, learnt = list(received.sizes), portions._most
+        received.sizes.clear()
+        assert telemetry.flush(20)
+        assert portions._most == learnt < 700
+        assert sum(first) == pytest.approx(sum(received.sizes), rel=0.01)
+        assert max(received.sizes) <= MAX_REQUEST_BYTES
+    portions = Portions(limit=1000)
+    portions.learn([(10, 900)], refused=True)
+    portions.learn([(10, 100)], refused=False)
+    assert portions._most == 20
+
+
+@pytest.mark.parametrize("protocol", RECEIVERS)
+def test_a_point_that_is_too_large_by_itself_keeps_no_other_back(protocol, monkeypatch) -> None:
+    """It is left to the receiver, and everything else arrives, also where the environment asks for compression."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "gzip")
+    with RECEIVERS[protocol]() as received, sent_to(received.endpoint, otlp_protocol=protocol) as telemetry:
+        telemetry.record_gauge("gpt_trader_big", 1, {"text": "x" * (MAX_REQUEST_BYTES + 1)})
+        for number in range(50):
+            telemetry.record_gauge("gpt_trader_small", number, {"number": str(number)})
+        assert telemetry.flush(20)
+        assert len(received.points("gpt_trader_small")) == 50
+        assert len(received.points("gpt_trader_big")) == 1
+        assert sum(size > MAX_REQUEST_BYTES for size in received.sizes) == 1
 
 
 def test_instruments_of_the_users_own_travel_along() -> None:

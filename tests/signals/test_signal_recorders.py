@@ -235,7 +235,7 @@ def gauges(way: Way) -> dict[tuple[str, str], float]:
         with way.recorder.collected() as families:
             for family in families:
                 if family.metric in {SIGNAL_VALUE, SIGNAL_STATUS}:
-                    for labels, cell in family.cells:
+                    for labels, cell in family.cells.items():
                         if cell.value is not None:
                             found[family.metric.name, labels[0][1]] = cell.value
         return found

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import grpc
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsPartialSuccess,
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
 )
@@ -30,6 +31,16 @@ class Received:
         self.sizes: list[int] = []
         self.endpoint = ""
         self.refusing = False
+        self.rejecting: tuple[int, str] = (0, "")
+        """Points that every answer says were rejected, and why."""
+        self.answering: tuple[int, dict[str, str], bytes] | None = None
+        """Status, headers and body of every answer over HTTP, whatever they mean."""
+
+    def response(self) -> ExportMetricsServiceResponse:
+        """Return what OTLP answers to a request that is taken."""
+        points, why = self.rejecting
+        partial = ExportMetricsPartialSuccess(rejected_data_points=points, error_message=why)
+        return ExportMetricsServiceResponse(partial_success=partial if points or why else None)
 
     def take(self, request: ExportMetricsServiceRequest, headers: dict[str, str], size: int) -> None:
         self.requests.append(request)
@@ -103,7 +114,7 @@ def grpc_receiver(port: int = 0, received: Received | None = None) -> Iterator[R
             received.take(request, headers, request.ByteSize())
             if received.refusing:
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, "refused")
-            return ExportMetricsServiceResponse()
+            return received.response()
 
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=2))
     add_MetricsServiceServicer_to_server(Service(), server)
@@ -131,11 +142,13 @@ def http_receiver(port: int = 0, received: Received | None = None) -> Iterator[R
             request = ExportMetricsServiceRequest.FromString(body)
             right = self.path == "/v1/metrics" and not received.refusing
             received.take(request, {key.lower(): value for key, value in self.headers.items()}, len(body))
-            answer = ExportMetricsServiceResponse().SerializeToString() if right else b""
-            self.send_response(200 if right else 400)
-            self.send_header("Content-Length", str(len(answer)))
+            proper = (200, {"Content-Type": "application/x-protobuf"}, received.response().SerializeToString())
+            status, headers, body = received.answering or (proper if right else (400, {}, b""))
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(answer)
+            self.wfile.write(body)
 
         def log_message(self, *args: object) -> None:
             pass

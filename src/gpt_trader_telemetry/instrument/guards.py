@@ -1,8 +1,7 @@
 """Risk guards: a guard that raises has tripped."""
 
-import asyncio
-import concurrent.futures
 from collections.abc import Mapping
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -106,8 +105,8 @@ class GuardSite(Site):
 
 
 def _is_cancellation(error: BaseException) -> bool:
-    cancelled = asyncio.CancelledError | concurrent.futures.CancelledError
-    return not isinstance(error, Exception) or isinstance(error, cancelled)
+    # asyncio's is no Exception.
+    return not isinstance(error, Exception) or isinstance(error, CancelledError)
 
 
 def _attribute(error: BaseException, name: str) -> Any:

@@ -6,10 +6,8 @@ coroutine functions, generator functions and asynchronous generator functions; m
 partials and callable objects are these underneath.
 """
 
-import copy
 import functools
 import inspect
-import operator
 import types
 from collections.abc import Callable
 from time import perf_counter
@@ -17,7 +15,7 @@ from types import CodeType, FunctionType, MethodType, NoneType
 from typing import Any, Final, TypeVar, cast
 
 from gpt_trader_telemetry.errors import UsageError
-from gpt_trader_telemetry.instrument.awaiting import Proxy, when_awaited
+from gpt_trader_telemetry.instrument.awaiting import when_awaited
 from gpt_trader_telemetry.instrument.iterating import recorded_async_generator, recorded_generator
 from gpt_trader_telemetry.instrument.site import Site
 
@@ -45,7 +43,9 @@ def wrap(function: F, make_site: Callable[[AnyCallable], Site]) -> F:
     site = make_site(function)
     record = functools.partial(_recording, site=site, shape=_shape_of(function, site))
     if kind is not FunctionType:
-        return cast("F", (_Descriptor if hasattr(kind, "__get__") else _Callable)(function, record))
+        from gpt_trader_telemetry.instrument.proxies import CallableDescriptor, CallableProxy  # noqa: PLC0415 - wrapt
+
+        return cast("F", (CallableDescriptor if hasattr(kind, "__get__") else CallableProxy)(function, record))
     wrapper = record(function)
     wrapper.__wrapped__ = function  # type: ignore[attr-defined]
     # Keeps the site alive as long as the function: the process default holds it only weakly.
@@ -92,7 +92,7 @@ def _code_of(function: AnyCallable) -> Any:
 
 def _innermost(function: Any) -> Any:
     while True:
-        if issubclass(type(function), _Callable):
+        if hasattr(type(function), "__gpt_trader_proxy__"):
             function = function.__call__
         elif isinstance(function, functools.partial):
             function = function.func
@@ -105,37 +105,6 @@ def _innermost(function: Any) -> Any:
 def _recording(function: AnyCallable, *, site: Site, shape: Shape) -> AnyCallable:
     """Return a function that does what ``function`` does and records it, named like it."""
     return functools.update_wrapper(shape(function, site), _code_of(function))
-
-
-class _Callable(Proxy):
-    """A callable that is no function, recording when it is called."""
-
-    def __init__(self, wrapped: AnyCallable, record: Callable[[AnyCallable], AnyCallable]) -> None:
-        super().__init__(wrapped)
-        self._self_record = record
-        self._self_run = record(wrapped)
-
-    # A property, so that what looks at `__call__` sees what runs: a coroutine function where it is one.
-    __call__ = property(operator.attrgetter("_self_run"))
-
-    def __copy__(self) -> "_Callable":
-        return type(self)(copy.copy(self.__wrapped__), self._self_record)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "_Callable":
-        return type(self)(copy.deepcopy(self.__wrapped__, memo), self._self_record)
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        # What another process loads records nothing there.
-        return self.__wrapped__.__reduce_ex__(protocol)
-
-
-class _Descriptor(_Callable):
-    """A callable that may be bound where it stands in the body of a class."""
-
-    def __get__(self, instance: object, owner: type | None = None) -> Any:
-        if instance is None or self.__wrapped__.__get__(instance, owner) is self.__wrapped__:
-            return self
-        return MethodType(self, instance)
 
 
 def _timed_function(function: AnyCallable, site: Site) -> AnyCallable:

@@ -1,5 +1,6 @@
 """The pipeline on a MeterProvider that the caller brought: its owner exports, we only add a way to scrape it."""
 
+import logging
 import os
 import threading
 import time
@@ -14,12 +15,19 @@ from gpt_trader_telemetry.recording.plain import PlainRecorder
 from gpt_trader_telemetry.recording.recorder import Faults, Tap
 from gpt_trader_telemetry.settings import Settings
 
+_logger = logging.getLogger("gpt_trader_telemetry")
+
 
 class BorrowedPipeline:
     """Records through the OpenTelemetry API."""
 
     def __init__(self, settings: Settings, provider: MeterProvider, *, tap: Tap | None = None) -> None:
         self.meter_provider = provider
+        if settings.exports_otlp:
+            _logger.warning(
+                "the OTLP endpoint of the settings is not used: with a MeterProvider given, what its own readers "
+                "export is all that leaves. Give it a PeriodicExportingMetricReader, or give no MeterProvider."
+            )
         faults = Faults()
         # The reader comes first: it sees only what is recorded from then on, and counters start at zero.
         self.prometheus = self._scrapable(faults)

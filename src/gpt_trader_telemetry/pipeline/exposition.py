@@ -4,14 +4,13 @@ Sources: the Prometheus text format 0.0.4 and OpenMetrics 1.0.0.
 """
 
 import re
-from collections.abc import Container, Iterable, Mapping
-from typing import Final
+from collections.abc import Container, Iterable, Iterator, Mapping
+from itertools import accumulate, islice
+from typing import Any, Final
 
 from gpt_trader_telemetry.catalog import Kind, Metric
 from gpt_trader_telemetry.recording.bound import Collected
-from gpt_trader_telemetry.recording.cells import HistogramCell
 from gpt_trader_telemetry.recording.exemplars import Exemplar
-from gpt_trader_telemetry.recording.recorder import LabelSet
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -82,44 +81,72 @@ def header(metric: Metric, *, openmetrics: bool, taken: Container[str]) -> str:
     return f"# HELP {name} {escape(metric.help)}\n# TYPE {name} {kind}\n{unit}"
 
 
-def samples(collected: Collected, texts: dict[LabelSet, str], *, openmetrics: bool) -> list[str]:
-    """Return a family's sample lines; ``texts`` keeps the label texts from one scrape to the next."""
-    name = collected.metric.name
-    lines: list[str] = []
-    for labels, cell in collected.cells:
-        text = texts.get(labels)
-        if text is None:
-            text = texts[labels] = label_text(labels)
-        if isinstance(cell, HistogramCell):
-            _histogram_lines(lines, name, text, cell, openmetrics=openmetrics)
-        elif cell.value is not None:
-            braces = f"{{{text}}}" if text else ""
-            lines.append(f"{name}{braces} {number_text(cell.value)}\n")
-    return lines
+class LabelTexts:
+    """The label texts of each metric's series, kept from one scrape to the next."""
+
+    def __init__(self) -> None:
+        self._texts: dict[Metric, list[str]] = {}
+
+    def of(self, collected: Collected) -> list[str]:
+        """Return the texts in the order of the cells, of which there are only ever more, and newer ones last."""
+        texts = self._texts.setdefault(collected.metric, [])
+        texts += map(label_text, islice(collected.cells, len(texts), None))
+        return texts
 
 
-def _histogram_lines(lines: list[str], name: str, text: str, cell: HistogramCell, *, openmetrics: bool) -> None:
-    total = cell.count
-    if not total:
-        return  # a histogram starts at its first value
-    prefix = f'{name}_bucket{{{text}{"," if text else ""}le="'
-    first = len(lines)
-    below = 0
-    for bound, count in zip(cell.bounds, cell.counts, strict=False):
-        below += count
-        lines.append(f'{prefix}{bound}"}} {below}\n')
-    lines.append(f'{prefix}+Inf"}} {total}\n')
-    if openmetrics and cell.exemplars:
-        for bucket, exemplar in cell.exemplars.items():
-            lines[first + bucket] = lines[first + bucket][:-1] + exemplar_text(exemplar)
-    braces = f"{{{text}}}" if text else ""
-    lines.append(f"{name}_count{braces} {total}\n{name}_sum{braces} {cell.sum!r}\n")
+def samples(collected: Collected, texts: LabelTexts, *, openmetrics: bool) -> Iterator[str]:
+    """Yield a family's samples, one text for each series that has a value."""
+    series = zip(collected.cells.values(), texts.of(collected), strict=False)
+    if collected.metric.kind is Kind.HISTOGRAM:
+        return _histograms(collected.metric, series, openmetrics=openmetrics)
+    return _numbers(collected.metric.name, series)
+
+
+def _numbers(name: str, series: Iterable[tuple[Any, str]]) -> Iterator[str]:
+    for cell, labels in series:
+        if cell.value is not None:
+            braces = f"{{{labels}}}" if labels else ""
+            yield f"{name}{braces} {number_text(cell.value)}\n"
+
+
+def _histograms(metric: Metric, series: Iterable[tuple[Any, str]], *, openmetrics: bool) -> Iterator[str]:
+    labelled, bare = _histogram_template(metric, _LABELS), _histogram_template(metric, "")
+    for cell, labels in series:
+        below = list(accumulate(cell.counts))
+        if not below[-1]:
+            continue  # a histogram starts at its first value
+        template = labelled.replace(_LABELS, labels.replace("%", "%%")) if labels else bare
+        text = template % (*below, below[-1], cell.sum)
+        yield _with_exemplars(text, cell.exemplars) if openmetrics and cell.exemplars else text
+
+
+_LABELS: Final = "\0"
+"""Stands for a series' labels in a template, where neither names nor bounds hold one."""
+
+
+def _histogram_template(metric: Metric, labels: str) -> str:
+    """Return the lines of one series, to be filled by ``%`` with its counts up to each bound, their total and sum.
+
+    Filled in one go they take about half the time that they take line by line.
+    """
+    name = metric.name
+    before = f"{labels}," if labels else ""
+    braces = f"{{{labels}}}" if labels else ""
+    buckets = [f'{name}_bucket{{{before}le="{bound}"}} %d\n' for bound in (*metric.buckets, "+Inf")]
+    return "".join([*buckets, f"{name}_count{braces} %d\n{name}_sum{braces} %r\n"])
+
+
+def _with_exemplars(text: str, exemplars: Mapping[int, Exemplar]) -> str:
+    lines = text.split("\n")
+    for bucket, exemplar in exemplars.items():
+        lines[bucket] += exemplar_text(exemplar)
+    return "\n".join(lines)
 
 
 def exemplar_text(exemplar: Exemplar) -> str:
     """Return an exemplar as it ends an OpenMetrics bucket line."""
     span = f'trace_id="{exemplar.trace_id:032x}",span_id="{exemplar.span_id:016x}"' if exemplar.trace_id else ""
-    return f" # {{{span}}} {exemplar.value!r} {exemplar.time_ns / 1e9:.3f}\n"
+    return f" # {{{span}}} {exemplar.value!r} {exemplar.time_ns / 1e9:.3f}"
 
 
 def _label_name(name: str) -> str:

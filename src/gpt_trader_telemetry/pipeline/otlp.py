@@ -7,28 +7,23 @@ when something is first exported.
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, set_value
-from opentelemetry.sdk.metrics.export import (
-    Metric,
-    MetricExporter,
-    MetricExportResult,
-    MetricsData,
-    ResourceMetrics,
-    ScopeMetrics,
-)
+from opentelemetry.sdk.metrics.export import ResourceMetrics
 
+from gpt_trader_telemetry.pipeline.answers import Answer, Outcome
 from gpt_trader_telemetry.pipeline.delivery import Delivery
-from gpt_trader_telemetry.pipeline.delta import Deltas
-from gpt_trader_telemetry.pipeline.size import split
+from gpt_trader_telemetry.pipeline.delta import Deltas, KeepCumulative
+from gpt_trader_telemetry.pipeline.sender import Sender
+from gpt_trader_telemetry.pipeline.size import MAX_REQUEST_BYTES, Batch, Portions, points_in, request_of
 from gpt_trader_telemetry.recording.recorder import Faults
 from gpt_trader_telemetry.settings import Settings
 
-MakeExporter = Callable[[Settings], MetricExporter]
+MakeSender = Callable[[Settings], Sender]
 Snapshot = Callable[[], Sequence[ResourceMetrics]]
 """Gives everything as cumulative points."""
 
@@ -37,22 +32,18 @@ _LONGEST_WAIT: Final = 1e6
 _THREAD_NAME: Final = "gpt-trader-telemetry-otlp"
 
 
-def make_exporter(settings: Settings) -> MetricExporter:
-    """Build OpenTelemetry's exporter for the settings' protocol; certificates it reads from the environment."""
+def make_sender(settings: Settings) -> Sender:
+    """Make the sender for the settings' protocol; certificates its exporter reads from the environment."""
     headers = {key.lower(): value for key, value in settings.otlp_headers.items()} or None
     if settings.otlp_protocol == "grpc":
-        from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import (  # noqa: PLC0415
-            OTLPMetricExporter as GrpcExporter,
-        )
+        from gpt_trader_telemetry.pipeline.sender_grpc import GrpcSender  # noqa: PLC0415 - loads gRPC
 
         endpoint = settings.otlp_metrics_endpoint or settings.otlp_endpoint
-        return GrpcExporter(endpoint=endpoint, headers=headers, timeout=settings.otlp_timeout)
-    from opentelemetry.exporter.otlp.proto.http.metric_exporter import (  # noqa: PLC0415
-        OTLPMetricExporter as HttpExporter,
-    )
+        return GrpcSender(endpoint=endpoint, headers=headers, timeout=settings.otlp_timeout)
+    from gpt_trader_telemetry.pipeline.sender_http import HttpSender  # noqa: PLC0415 - loads requests
 
     address = settings.otlp_metrics_endpoint or f"{(settings.otlp_endpoint or '').rstrip('/')}/v1/metrics"
-    return HttpExporter(endpoint=address, headers=headers, timeout=settings.otlp_timeout)
+    return HttpSender(endpoint=address, headers=headers, timeout=settings.otlp_timeout)
 
 
 class OtlpRoad:
@@ -64,18 +55,22 @@ class OtlpRoad:
         snapshot: Snapshot,
         faults: Faults,
         count_failure: Callable[[], object],
-        make: MakeExporter = make_exporter,
+        make: MakeSender = make_sender,
+        *,
+        keep_cumulative: KeepCumulative | None = None,
     ) -> None:
         self._settings = settings
         self._snapshot = snapshot
         self._faults = faults
         self._count_failure = count_failure
         self._make = make
+        self._keep_cumulative = keep_cumulative
         self._begin(self._built())
 
-    def _begin(self, exporter: MetricExporter | None) -> None:
-        self._exporter = exporter
-        self._deltas = Deltas() if self._settings.otlp_temporality != "cumulative" else None
+    def _begin(self, sender: Sender | None) -> None:
+        self._sender = sender
+        self._portions = Portions()
+        self._deltas = None if self._settings.otlp_temporality == "cumulative" else Deltas(self._keep_cumulative)
         self._changed = threading.Condition()
         self._asked = self._answered = 0
         self._last = Delivery.DELIVERED
@@ -101,7 +96,7 @@ class OtlpRoad:
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-        if delivery is Delivery.TIMED_OUT and self._exporter is not None:
+        if delivery is Delivery.TIMED_OUT and self._sender is not None:
             # Closing may itself wait for the wire; it ends the retries of the export that hangs.
             with suppress(RuntimeError):  # Python 3.12 starts no thread while the interpreter ends
                 threading.Thread(target=self._close, name=_THREAD_NAME, daemon=True).start()
@@ -136,7 +131,7 @@ class OtlpRoad:
                 self._changed.notify_all()
         self._close()
 
-    def _built(self) -> MetricExporter | None:
+    def _built(self) -> Sender | None:
         try:
             return self._make(self._settings)
         except Exception as fault:
@@ -144,9 +139,9 @@ class OtlpRoad:
             return None
 
     def _close(self) -> None:
-        if self._exporter is not None:
+        if self._sender is not None:
             with self._faults.shield("pipeline", "the OTLP exporter could not be shut down"):
-                self._exporter.shutdown()
+                self._sender.shutdown()
 
     def _export(self) -> Delivery:
         # Instrumented HTTP clients must not trace or measure the export itself.
@@ -163,30 +158,37 @@ class OtlpRoad:
         return Delivery.DELIVERED if delivered else Delivery.FAILED
 
     def _send_all(self) -> bool:
-        self._exporter = self._exporter or self._built()
-        if self._exporter is None:
+        self._sender = self._sender or self._built()
+        if self._sender is None:
             return False
-        delivered = True
-        for batch in split(self._snapshot()):
-            if self._stopping and not delivered:
-                return False
-            sent = batch if self._deltas is None else [(r, s, self._deltas.of(s.scope.name, m)) for r, s, m in batch]
-            if self._exporter.export(_request(sent)) is not MetricExportResult.SUCCESS:
-                delivered = False  # the next batches are not to blame
-            elif self._deltas is not None:
-                for _resource, scope, metric in batch:
-                    self._deltas.acknowledge(scope.scope.name, metric)
-        return delivered
+        failed: Answer | None = None
+        sent: list[tuple[int, int]] = []
+        cut_up = False
+        waiting = deque(self._portions.of(self._snapshot()))
+        while waiting and not (self._stopping and failed):
+            batch = waiting.popleft()
+            points = points_in(batch)
+            # A point that is too large by itself is the receiver's to refuse.
+            answer = self._send(self._sender, batch, MAX_REQUEST_BYTES if points > 1 else None)
+            if answer.outcome is Outcome.TOO_LARGE:
+                cut_up = True
+                waiting.extendleft(reversed(self._portions.smaller(batch, answer.size)))
+                continue
+            sent.append((points, answer.size))
+            if answer.outcome is not Outcome.DELIVERED:
+                failed = failed or answer  # the next batches are not to blame
+        self._portions.learn(sent, refused=cut_up)
+        if failed:
+            what = f"an export over OTLP {failed.outcome.value}" + (f": {failed.said}" if failed.said else "")
+            self._faults.note("pipeline", what, kind=("otlp", failed.outcome))
+        return failed is None
 
-
-def _request(batch: list[tuple[ResourceMetrics, ScopeMetrics, Metric]]) -> MetricsData:
-    resources: dict[int, tuple[ResourceMetrics, dict[int, tuple[ScopeMetrics, list[Any]]]]] = {}
-    for resource, scope, metric in batch:
-        _, scopes = resources.setdefault(id(resource), (resource, {}))
-        scopes.setdefault(id(scope), (scope, []))[1].append(metric)
-    return MetricsData(
-        resource_metrics=[
-            replace(resource, scope_metrics=[replace(scope, metrics=metrics) for scope, metrics in scopes.values()])
-            for resource, scopes in resources.values()
-        ]
-    )
+    def _send(self, sender: Sender, batch: Batch, limit: int | None) -> Answer:
+        deltas = self._deltas
+        if deltas is None:
+            return sender.send(request_of(batch), limit)
+        answer = sender.send(request_of([(r, s, deltas.of(s.scope, metric)) for r, s, metric in batch]), limit)
+        if answer.taken:
+            for _resource, scope, metric in batch:
+                deltas.acknowledge(scope.scope, metric)
+        return answer

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.metrics import Histogram, MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, MetricsData, ResourceMetrics, ScopeMetrics
@@ -12,7 +12,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from gpt_trader_telemetry._version import __version__
 from gpt_trader_telemetry.catalog import TELEMETRY_EXPORT_FAILURES, TELEMETRY_HEARTBEAT
 from gpt_trader_telemetry.pipeline.delivery import Delivery
-from gpt_trader_telemetry.pipeline.otlp import OtlpRoad
+from gpt_trader_telemetry.pipeline.instruments import UsersMeterProvider
 from gpt_trader_telemetry.pipeline.patient import Patient
 from gpt_trader_telemetry.pipeline.points import metric_of
 from gpt_trader_telemetry.pipeline.prometheus import PrometheusRoad
@@ -23,6 +23,9 @@ from gpt_trader_telemetry.recording.exemplars import FILTERS
 from gpt_trader_telemetry.recording.plain import SCOPE
 from gpt_trader_telemetry.recording.recorder import Tap
 from gpt_trader_telemetry.settings import Settings
+
+if TYPE_CHECKING:
+    from gpt_trader_telemetry.pipeline.otlp import OtlpRoad
 
 
 class OwnPipeline:
@@ -45,11 +48,11 @@ class OwnPipeline:
         self._users: Patient[list[ScopeMetrics]] = Patient(
             "instruments of the MeterProvider", self._instruments.scopes, [], self.recorder.faults
         )
-        self._provider = MeterProvider(
-            metric_readers=[self.prometheus.reader, self._instruments], resource=self.resource, shutdown_on_exit=False
+        self._provider = UsersMeterProvider(
+            self.recorder.faults, metric_readers=[self.prometheus.reader, self._instruments], resource=self.resource
         )
         self._ticker = Ticker("gpt-trader-telemetry-fold", FOLD_INTERVAL, self._fold)
-        self._otlp = self._start_otlp() if settings.exports_otlp else None
+        self._otlp: OtlpRoad | None = self._start_otlp() if settings.exports_otlp else None
 
     @property
     def meter_provider(self) -> MeterProvider:
@@ -57,11 +60,16 @@ class OwnPipeline:
         self.prometheus.has_instruments = True
         return self._provider
 
-    def _start_otlp(self) -> OtlpRoad:
+    def _start_otlp(self) -> "OtlpRoad":
+        from gpt_trader_telemetry.pipeline.otlp import OtlpRoad  # noqa: PLC0415 - loads protobuf
+
         failures = (TELEMETRY_EXPORT_FAILURES, (("road", "otlp"),))
         self.recorder.zero(*failures[:1], [failures[1]])
         count = self.recorder.events(failures)
-        return OtlpRoad(self._settings, self._snapshot, self.recorder.faults, lambda: count(1))
+        # "lowmemory" keeps no state for what the user's callbacks give; the specification has it cumulative.
+        lowmemory = self._settings.otlp_temporality == "lowmemory"
+        keep = self._provider.is_observable_counter if lowmemory else None
+        return OtlpRoad(self._settings, self._snapshot, self.recorder.faults, lambda: count(1), keep_cumulative=keep)
 
     def _fold(self) -> None:
         with self.recorder.faults.shield("recording", "values could not be folded"):

@@ -1,6 +1,6 @@
 """Cells as OpenTelemetry points."""
 
-from typing import Final
+from typing import Any, Final
 
 from opentelemetry.sdk.metrics import Exemplar
 from opentelemetry.sdk.metrics.export import (
@@ -17,7 +17,7 @@ from opentelemetry.sdk.metrics.export import (
 )
 
 from gpt_trader_telemetry.catalog import Kind
-from gpt_trader_telemetry.recording.bound import Collected
+from gpt_trader_telemetry.recording.bound import Cell, Collected
 from gpt_trader_telemetry.recording.cells import HistogramCell
 from gpt_trader_telemetry.recording.plain import attributes_of
 from gpt_trader_telemetry.recording.recorder import LabelSet
@@ -34,7 +34,7 @@ def metric_of(collected: Collected, start_ns: int, now_ns: int) -> Metric | None
         gauge = row.kind is Kind.GAUGE
         numbers = [
             NumberDataPoint(attributes_of(labels), 0 if gauge else start_ns, now_ns, _within_int64(cell.value))
-            for labels, cell in collected.cells
+            for labels, cell in collected.cells.items()
             if not isinstance(cell, HistogramCell) and cell.value is not None
         ]
         data = Gauge(numbers) if gauge else Sum(numbers, CUMULATIVE, is_monotonic=True)
@@ -43,38 +43,39 @@ def metric_of(collected: Collected, start_ns: int, now_ns: int) -> Metric | None
 
 def _histogram(collected: Collected, start_ns: int, now_ns: int) -> "Histogram | ExponentialHistogram | Gauge | Sum":
     # A histogram starts at its first value.
-    cells = [(labels, cell) for labels, cell in collected.cells if isinstance(cell, HistogramCell) and cell.count]
+    cells: list[Any] = [
+        (labels, cell, count, start_ns, now_ns)
+        for labels, cell in collected.cells.items()
+        if (count := _count_of(cell))
+    ]
     if cells and cells[0][1].exponential is not None:
-        exponential = [_exponential_point(labels, cell, start_ns, now_ns) for labels, cell in cells]
+        exponential = [_exponential_point(*item) for item in cells]
         return ExponentialHistogram(exponential, CUMULATIVE)
-    return Histogram([_explicit_point(labels, cell, start_ns, now_ns) for labels, cell in cells], CUMULATIVE)
+    return Histogram([_explicit_point(*item) for item in cells], CUMULATIVE)
 
 
-def _explicit_point(labels: LabelSet, cell: HistogramCell, start_ns: int, now_ns: int) -> HistogramDataPoint:
+def _count_of(cell: Cell) -> int:
+    return cell.count if isinstance(cell, HistogramCell) else 0
+
+
+def _explicit_point(labels: LabelSet, cell: HistogramCell, count: int, start: int, now: int) -> HistogramDataPoint:
+    # By position, since there are many: attributes, times, count, sum, buckets and their bounds, least and greatest.
     return HistogramDataPoint(
-        attributes=attributes_of(labels),
-        start_time_unix_nano=start_ns,
-        time_unix_nano=now_ns,
-        count=cell.count,
-        sum=cell.sum,
-        bucket_counts=tuple(cell.counts),
-        explicit_bounds=cell.bounds,
-        min=cell.least,
-        max=cell.greatest,
-        exemplars=_exemplars(cell),
-    )
+        attributes_of(labels), start, now, count, cell.sum, tuple(cell.counts), cell.bounds, cell.least, cell.greatest,
+        _exemplars(cell),
+    )  # fmt: skip
 
 
 def _exponential_point(
-    labels: LabelSet, cell: HistogramCell, start_ns: int, now_ns: int
+    labels: LabelSet, cell: HistogramCell, count: int, start: int, now: int
 ) -> ExponentialHistogramDataPoint:
     buckets = cell.exponential
     assert buckets is not None
     return ExponentialHistogramDataPoint(
         attributes=attributes_of(labels),
-        start_time_unix_nano=start_ns,
-        time_unix_nano=now_ns,
-        count=cell.count,
+        start_time_unix_nano=start,
+        time_unix_nano=now,
+        count=count,
         sum=cell.sum,
         scale=buckets.scale,
         zero_count=buckets.zeros,
@@ -88,7 +89,9 @@ def _exponential_point(
 
 
 def _exemplars(cell: HistogramCell) -> list[Exemplar]:
-    kept = (cell.exemplars or {}).values()
+    if not cell.exemplars:
+        return []
+    kept = cell.exemplars.values()
     # OpenTelemetry spells "no span" as None.
     return [Exemplar({}, item.value, item.time_ns, item.span_id or None, item.trace_id or None) for item in kept]
 

@@ -4,8 +4,9 @@ Our cells are rendered here. Instruments on a MeterProvider go through OpenTelem
 a registry of ours; it is not safe under concurrent scrapes, so one scrape is made at a time.
 """
 
+import io
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
@@ -19,6 +20,7 @@ from gpt_trader_telemetry.catalog import Kind
 from gpt_trader_telemetry.pipeline.exposition import (
     END,
     OPENMETRICS,
+    LabelTexts,
     header,
     negotiate,
     samples,
@@ -26,7 +28,7 @@ from gpt_trader_telemetry.pipeline.exposition import (
 )
 from gpt_trader_telemetry.pipeline.patient import Patient
 from gpt_trader_telemetry.recording.bound import BoundRecorder, Collected
-from gpt_trader_telemetry.recording.recorder import Faults, LabelSet
+from gpt_trader_telemetry.recording.recorder import Faults
 
 
 class PrometheusRoad:
@@ -48,7 +50,7 @@ class PrometheusRoad:
         self.has_instruments = False
         """Whether anybody may have made instruments on the MeterProvider."""
         self._lock = threading.Lock()
-        self._label_texts: dict[LabelSet, str] = {}
+        self._label_texts = LabelTexts()
 
     def render(self, accept: str = "") -> tuple[str, bytes]:
         """Return the content type and the text of one consistent snapshot."""
@@ -56,28 +58,30 @@ class PrometheusRoad:
         openmetrics = content_type == OPENMETRICS
         with self._lock:
             others = list(self._users()) if self.has_instruments else []
-            ours = self._ours(others, openmetrics=openmetrics)
-        parts = [
-            *ours,
-            _text_of(others, openmetrics=openmetrics),
-            target_info(self._resource, openmetrics=openmetrics) if self._resource is not None else "",
-            END if openmetrics else "",
-        ]
-        return content_type, "".join(parts).encode("utf-8", "replace")
+            # Written series by series: an answer of many megabytes is in memory once, and its pieces never are.
+            body = io.BytesIO()
+            for part in self._ours(others, openmetrics=openmetrics):
+                body.write(part.encode("utf-8", "replace"))
+        body.write(_text_of(others, openmetrics=openmetrics).encode("utf-8", "replace"))
+        if self._resource is not None:
+            body.write(target_info(self._resource, openmetrics=openmetrics).encode("utf-8", "replace"))
+        if openmetrics:
+            body.write(END.encode())
+        return content_type, body.getvalue()
 
-    def _ours(self, others: list[Family], *, openmetrics: bool) -> list[str]:
+    def _ours(self, others: list[Family], *, openmetrics: bool) -> Iterator[str]:
         if self._recorder is None:
-            return []
-        parts: list[str] = []
+            return
         with self._recorder.collected() as families:
             taken = {family.metric.name for family in families if family.metric.kind is not Kind.COUNTER}
             _drop_collisions(others, families, self._faults)
             for family in families:
-                lines = samples(family, self._label_texts, openmetrics=openmetrics)
-                if lines:
-                    parts.append(header(family.metric, openmetrics=openmetrics, taken=taken))
-                    parts.extend(lines)
-        return parts
+                begun = False
+                for part in samples(family, self._label_texts, openmetrics=openmetrics):
+                    if not begun:
+                        begun = True
+                        yield header(family.metric, openmetrics=openmetrics, taken=taken)
+                    yield part
 
     def _collect(self) -> list[Family]:
         return list(self._registry.collect())

@@ -1,95 +1,94 @@
 """Splitting an export so that no request is too large for a receiver.
 
-gRPC receivers take 4 MiB unless told otherwise. Encoding everything just to measure it would double the cost of
-an export, so a point's size is bounded from above by what the protobuf encoding can take at the most.
+gRPC receivers take 4 MiB unless told otherwise. What a request takes is known once it is encoded, which is most of
+the work of an export, so nothing is encoded just to be measured: senders refuse what is too large, that is cut into
+smaller portions, and the next export begins with portions of the size that fitted.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-from opentelemetry.sdk.metrics.export import Metric, ResourceMetrics, ScopeMetrics
+from opentelemetry.sdk.metrics.export import Metric, MetricsData, ResourceMetrics, ScopeMetrics
 
 MAX_REQUEST_BYTES: Final = 3 * 1024 * 1024
 
-_FIELD: Final = 12
-"""Tag and length, or tag and number: at most this many bytes for each field of a message."""
-_POINT_FIELDS: Final = 14
-_EXEMPLAR: Final = 8 * _FIELD
+MOST_POINTS: Final = 1 << 20
+
+Batch: TypeAlias = list[tuple[ResourceMetrics, ScopeMetrics, Metric]]
+"""Metrics, each with the resource and scope it is of."""
 
 
-def text_bytes(text: str) -> int:
-    """Return at least the UTF-8 bytes of ``text``."""
-    return len(text) if text.isascii() else 4 * len(text)
+class Portions:
+    """How many points go into one request."""
+
+    def __init__(self, limit: int = MAX_REQUEST_BYTES) -> None:
+        self._limit = limit
+        self._most = MOST_POINTS
+
+    def of(self, resources: Sequence[ResourceMetrics]) -> list[Batch]:
+        """Return everything in portions that are expected to fit."""
+        everything = [
+            (resource, scope, metric)
+            for resource in resources
+            for scope in resource.scope_metrics
+            for metric in scope.metrics
+        ]
+        return list(cut(everything, self._most))
+
+    def smaller(self, batch: Batch, size: int) -> list[Batch]:
+        """Return a batch that took ``size`` bytes, which is too many, as several smaller ones."""
+        parts = 2 * size // self._limit  # each about half of what may be sent, since points differ in size
+        return list(cut(batch, -(-points_in(batch) // max(2, parts))))
+
+    def learn(self, sent: Iterable[tuple[int, int]], *, refused: bool) -> None:
+        """Take note of an export: the points and bytes of its requests, and whether any was too large at first."""
+        points, sizes = (max(column, default=0) for column in zip(*sent, strict=True)) if sent else (0, 0)
+        if refused:
+            self._most = max(points, 1)
+        elif sizes < self._limit // 4:
+            self._most = min(2 * self._most, MOST_POINTS)
 
 
-def attribute_bytes(attributes: Mapping[str, Any] | None) -> int:
-    """Return at least the encoded bytes of attributes."""
-    if not attributes:
-        return 0
-    return sum(5 * _FIELD + text_bytes(key) + text_bytes(str(value)) for key, value in attributes.items())
+def points_in(batch: Batch) -> int:
+    """Return how many points a batch has."""
+    return sum(len(metric.data.data_points) for _resource, _scope, metric in batch)
 
 
-def point_bytes(point: Any) -> int:
-    """Return at least the encoded bytes of one data point of any kind."""
-    size = _POINT_FIELDS * _FIELD + attribute_bytes(point.attributes)
-    for name in ("bucket_counts", "explicit_bounds"):
-        size += _FIELD * len(getattr(point, name, ()))
-    for name in ("positive", "negative"):
-        size += _FIELD * len(getattr(getattr(point, name, None), "bucket_counts", ()))
-    return size + sum(_EXEMPLAR + attribute_bytes(exemplar.filtered_attributes) for exemplar in point.exemplars)
+def cut(batch: Batch, most: int) -> Iterator[Batch]:
+    """Yield the points of ``batch`` in their order, ``most`` of them at a time."""
+    portion: Batch = []
+    room = most
+    for resource, scope, metric in batch:
+        points = metric.data.data_points
+        start = 0
+        while start < len(points):
+            taken = min(room, len(points) - start)
+            part = metric if taken == len(points) else _with_points(metric, points[start : start + taken])
+            portion.append((resource, scope, part))
+            start += taken
+            room -= taken
+            if not room:
+                yield portion
+                portion, room = [], most
+    if portion:
+        yield portion
 
 
-def header_bytes(resource: ResourceMetrics, scope: ScopeMetrics, metric: Metric) -> int:
-    """Return at least the bytes that a request spends before its first point."""
-    texts = (
-        metric.name,
-        metric.description or "",
-        metric.unit or "",
-        resource.schema_url or "",
-        scope.schema_url or "",
-    )
-    names = (scope.scope.name or "", scope.scope.version or "")
-    attributes = attribute_bytes(resource.resource.attributes) + attribute_bytes(scope.scope.attributes)
-    return 12 * _FIELD + sum(map(text_bytes, (*texts, *names))) + attributes
-
-
-def split(
-    resources: Sequence[ResourceMetrics], limit: int = MAX_REQUEST_BYTES
-) -> Iterator[list[tuple[ResourceMetrics, ScopeMetrics, Metric]]]:
-    """Yield batches of metrics, each with the resource and scope it is of, that encode to at most ``limit``.
-
-    A single point that is larger than ``limit`` comes alone.
-    """
-    batch: list[tuple[ResourceMetrics, ScopeMetrics, Metric]] = []
-    size = 0
-    for resource in resources:
-        for scope in resource.scope_metrics:
-            for metric in scope.metrics:
-                for part, part_size in _parts(metric, header_bytes(resource, scope, metric), limit):
-                    if batch and size + part_size > limit:
-                        yield batch
-                        batch, size = [], 0
-                    batch.append((resource, scope, part))
-                    size += part_size
-    if batch:
-        yield batch
-
-
-def _parts(metric: Metric, header: int, limit: int) -> Iterator[tuple[Metric, int]]:
-    points: list[Any] = []
-    size = header
-    for point in metric.data.data_points:
-        point_size = point_bytes(point)
-        if points and size + point_size > limit:
-            yield _with_points(metric, points), size
-            points, size = [], header
-        points.append(point)
-        size += point_size
-    if points:
-        yield _with_points(metric, points), size
-
-
-def _with_points(metric: Metric, points: list[Any]) -> Metric:
+def _with_points(metric: Metric, points: Sequence[Any]) -> Metric:
     data: Any = metric.data
     return replace(metric, data=replace(data, data_points=points))
+
+
+def request_of(batch: Batch) -> MetricsData:
+    """Return a batch as one request."""
+    resources: dict[int, tuple[ResourceMetrics, dict[int, tuple[ScopeMetrics, list[Any]]]]] = {}
+    for resource, scope, metric in batch:
+        _, scopes = resources.setdefault(id(resource), (resource, {}))
+        scopes.setdefault(id(scope), (scope, []))[1].append(metric)
+    return MetricsData(
+        resource_metrics=[
+            replace(resource, scope_metrics=[replace(scope, metrics=metrics) for scope, metrics in scopes.values()])
+            for resource, scopes in resources.values()
+        ]
+    )

@@ -58,7 +58,7 @@ class Collected:
     """One metric as it stands at one moment, its cells valid only while the collection is held."""
 
     metric: Metric
-    cells: list[tuple[LabelSet, Cell]]
+    cells: dict[LabelSet, Cell]
 
 
 @dataclass(slots=True)
@@ -148,7 +148,7 @@ class BoundRecorder:
             self._fold_feeds()
             # A dict's copy is made at one go; its items are not, since the garbage collector may run in between.
             families = [family for family in list(self._structure.families.copy().values()) if family.metric.exposed]
-            yield [Collected(family.metric, list(family.cells.copy().items())) for family in families]
+            yield [Collected(family.metric, family.cells.copy()) for family in families]
 
     def _read_gauges(self) -> None:
         # Outside the lock: this is the bot's own code and may be slow.
@@ -162,7 +162,7 @@ class BoundRecorder:
                 _show_read(family, labels, value)
 
     def _fold_feeds(self) -> None:
-        for feed in list(self._structure.feeds.copy().values()):
+        for feed in self._structure.feeds.copy().values():
             if feed.pending:
                 feed.fold()
 

@@ -100,21 +100,22 @@ class HistogramCell:
     def take(self, batch: list[float]) -> None:
         """Take values in; sorts ``batch`` in place."""
         counts, bounds = self.counts, self.bounds
-        if len(batch) <= len(bounds):
-            for value in batch:
-                counts[bisect_left(bounds, value)] += 1
-            batch.sort()
+        if len(batch) == 1:  # what most series have between two folds
+            least = greatest = amount = batch[0]
+            counts[bisect_left(bounds, amount)] += 1
         else:
             batch.sort()
-            below = 0
-            for index, bound in enumerate(bounds):
-                upto = bisect_right(batch, bound, below)
-                counts[index] += upto - below
-                below = upto
-            counts[-1] += len(batch) - below
-        self._add_to_sum(_sum_of(batch))
-        self.least = min(self.least, batch[0])
-        self.greatest = max(self.greatest, batch[-1])
+            if len(batch) <= len(bounds):
+                for value in batch:
+                    counts[bisect_left(bounds, value)] += 1
+            else:
+                _count_sorted(batch, bounds, counts)
+            least, greatest, amount = batch[0], batch[-1], _sum_of(batch)
+        self._add_to_sum(amount)
+        if least < self.least:  # noqa: PLR1730 - a call of min() takes as long as all of the above
+            self.least = least
+        if greatest > self.greatest:  # noqa: PLR1730
+            self.greatest = greatest
         if self.exponential is not None:
             self.exponential.take(batch)
 
@@ -134,6 +135,15 @@ class HistogramCell:
         else:
             self._lost += (amount - total) + self._sum
         self._sum = total
+
+
+def _count_sorted(values: list[float], bounds: tuple[float, ...], counts: list[int]) -> None:
+    below = 0
+    for index, bound in enumerate(bounds):
+        upto = bisect_right(values, bound, below)
+        counts[index] += upto - below
+        below = upto
+    counts[-1] += len(values) - below
 
 
 def _sum_of(values: list[float]) -> float:

@@ -1,0 +1,76 @@
+"""OTLP over HTTP."""
+
+import zlib
+from typing import Any, Final
+
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.sdk.metrics.export import MetricsData
+
+from gpt_trader_telemetry.pipeline.answers import Answer, Outcome, answer_over_http, printable
+from gpt_trader_telemetry.pipeline.sender import Ear, hushed
+
+_LOGGER: Final = OTLPMetricExporter.__module__
+_EITHER_HEADER: Final = 32 + zlib.MAX_WBITS
+"""How zlib is told to find out by itself whether it reads gzip or deflate."""
+
+
+class HttpSender:
+    """Sends with OpenTelemetry's exporter."""
+
+    def __init__(self, **options: Any) -> None:
+        self._ear = Ear()
+        self._exporter = OTLPMetricExporter(**options)
+        client: Any = getattr(self._exporter, "_client", None)
+        if hasattr(client, "_transport"):
+            client._transport = _Transport(client._transport, self._ear)
+
+    def send(self, data: MetricsData, limit: int | None) -> Answer:
+        """Send ``data``, unless it takes more than ``limit`` bytes before compression."""
+        self._ear.listen(limit)
+        with hushed(_LOGGER) as lines:
+            return self._ear.judge(self._exporter.export(data), lines)
+
+    def shutdown(self) -> None:
+        """Close the connection."""
+        with hushed(_LOGGER):
+            self._exporter.shutdown()
+
+
+class _Transport:
+    """Stands between the exporter and its transport."""
+
+    def __init__(self, transport: Any, ear: Ear) -> None:
+        self._transport = transport
+        self._ear = ear
+
+    def request(self, method: str, url: str, *, headers: Any = None, data: bytes = b"", **options: Any) -> Any:
+        size = _encoded_bytes(data, headers or {})
+        self._ear.measure(size)
+        result = self._transport.request(method, url, headers=headers, data=data, **options)
+        if result.error is not None or result.status_code is None:
+            self._ear.heard = Answer(Outcome.NO_ANSWER, _cause_of(result.error), size)
+        else:
+            kind = result.headers().get("content-type", "")
+            self._ear.heard = answer_over_http(
+                result.status_code, result.reason or "", kind, result.content(), size
+            )  # fmt: skip
+        return result
+
+    def is_connection_error(self, error: Exception | None) -> bool:
+        return bool(self._transport.is_connection_error(error))
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+def _cause_of(error: BaseException | None) -> str:
+    """Return what is at the bottom of an error; the text of what is above it quotes the address, query and all."""
+    cause = error
+    while cause is not None and (cause.__cause__ or cause.__context__):
+        cause = cause.__cause__ or cause.__context__
+    return type(error).__name__ if cause is error else printable(f"{type(cause).__name__}: {cause}")
+
+
+def _encoded_bytes(data: bytes, headers: Any) -> int:
+    compressed = any(name.lower() == "content-encoding" for name in headers)
+    return len(zlib.decompress(data, _EITHER_HEADER)) if compressed else len(data)
