@@ -84,7 +84,7 @@ class Pool:
             for _ in self._threads:
                 self._jobs.put(None)
 
-    def join_idle(self, timeout: float) -> bool:
-        """Wait up to ``timeout`` seconds for the threads that are not held by a job; true if they have ended."""
+    def join(self, timeout: float, but: int) -> bool:
+        """Wait up to ``timeout`` seconds for all threads ``but`` so many; true if the others have ended."""
         with self._lock:
-            return self._lock.wait_for(lambda: self._idle <= 0, timeout)
+            return self._lock.wait_for(lambda: len(self._threads) <= but, timeout)
