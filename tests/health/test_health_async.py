@@ -4,41 +4,18 @@ import asyncio
 import gc
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Coroutine
+from contextlib import suppress
 from contextvars import Context
 from functools import partial
 from typing import Any
 
 import pytest
-from health_bench import eventually
+from health_bench import call_on, eventually, loop_in_a_thread
 
 from gpt_trader_telemetry.errors import UsageError
 from gpt_trader_telemetry.health import Health, Status
 from gpt_trader_telemetry.health.loops import Visit
-
-
-@contextmanager
-def loop_in_a_thread() -> Iterator[asyncio.AbstractEventLoop]:
-    """The bot's own loop, in a thread as a bot may have it."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    try:
-        yield loop
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
-
-
-def call_on(loop: asyncio.AbstractEventLoop, call: Callable[[], Any]) -> Any:
-    """Call something in the loop's thread."""
-
-    async def calling() -> Any:
-        return call()
-
-    return asyncio.run_coroutine_threadsafe(calling(), loop).result(10)
 
 
 def status_of(health: Health, name: str = "check") -> Status:
