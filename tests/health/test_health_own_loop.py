@@ -60,7 +60,7 @@ def blocked_at(health: Health, name: str = "check") -> str:
 
 
 def test_checks_in_flight_when_others_block_end_as_if_nothing_had_happened() -> None:
-    """Ten coroutines wait in the middle of a run when thirty others begin to block, more than ever shared a loop."""
+    """Ten coroutines wait in the middle of a run when eighty others begin to block, more than may run at once."""
     entered, go_on = threading.Semaphore(0), threading.Event()
 
     async def in_flight() -> None:
@@ -68,7 +68,7 @@ def test_checks_in_flight_when_others_block_end_as_if_nothing_had_happened() -> 
         while not go_on.is_set():
             await asyncio.sleep(0.001)
 
-    blocking = [Blocking() for _ in range(30)]
+    blocking = [Blocking() for _ in range(80)]
     with a_health() as (health, told), released(blocking):
         for number in range(10):
             health.register(f"in flight {number}", in_flight, interval=60, timeout=30)
@@ -76,13 +76,15 @@ def test_checks_in_flight_when_others_block_end_as_if_nothing_had_happened() -> 
             assert entered.acquire(timeout=10)
         for number, check in enumerate(blocking):
             health.register(f"blocks {number}", check, interval=0.1, timeout=0.2)
-        eventually(lambda: set(told.results) >= {(f"blocks {number}", Status.FAIL) for number in range(30)})
-        assert told.of("in flight") == {}
+        eventually(lambda: all(check.inside for check in blocking))
+        assert told.of("in flight").total() == 0
         go_on.set()
         eventually(lambda: told.of("in flight").total() == 10)
         assert told.of("in flight") == {Status.PASS: 10}
-        assert [check.entered for check in blocking] == [1] * 30
-        assert health.scheduler.pool.threads <= 64
+        health.register("late", go_on.is_set, timeout=5)
+        eventually(lambda: told.of("late") == {Status.PASS: 1})
+        assert [check.entered for check in blocking] == [1] * 80
+        assert health.scheduler.pool.threads <= 64 + 80
 
 
 def test_coroutines_that_block_for_a_moment_fail_nobody() -> None:

@@ -242,8 +242,8 @@ def test_a_check_that_finds_no_thread_waits_and_then_says_so() -> None:
     bench = Bench(max_threads=2)
     hanging = [Hanging(), Hanging()]
     with released(hanging):
-        bench.health.register("h0", hanging[0], timeout=1)
-        bench.health.register("h1", hanging[1], timeout=1)
+        bench.health.register("h0", hanging[0], timeout=60)
+        bench.health.register("h1", hanging[1], timeout=60)
         bench.hung = {"h0", "h1"}
         bench.settle()
         bench.health.register("late", fine, interval=30, timeout=5)
@@ -255,6 +255,45 @@ def test_a_check_that_finds_no_thread_waits_and_then_says_so() -> None:
         eventually(lambda: bench.scheduler.pool._idle == 1)
         bench.pass_time(30)
         assert bench.status("late") == "pass"
+    bench.health.stop()
+
+
+def test_more_hung_checks_than_may_run_at_once_delay_nobody() -> None:
+    """What is out of time does not count, so that there is a thread for each; when they return there are fewer."""
+    bench = Bench(max_threads=4)
+    hanging = [Hanging() for _ in range(40)]
+    starts: list[float] = []
+    with released(hanging):
+        for number, check in enumerate(hanging):
+            bench.hung.add(f"hangs {number}")
+            bench.health.register(f"hangs {number}", check, interval=7, timeout=1)
+            bench.pass_time(1)
+        bench.health.register("works", lambda: starts.append(bench.clock.now - 1040), interval=30)
+        bench.pass_time(300)
+        assert starts == [30.0 * beat for beat in range(11)]
+        assert [check.entered for check in hanging] == [1] * 40
+        assert bench.scheduler.pool.threads <= 4 + 40
+    bench.hung = set()
+    eventually(lambda: bench.scheduler.pool.threads <= 4)
+    bench.pass_time(60)
+    assert {report.status for report in bench.health.reports().values()} == {Status.PASS}
+    bench.health.stop()
+
+
+def test_checks_that_hang_under_ever_new_names_are_held_to_the_limit() -> None:
+    """Those that are no longer registered do count: nobody would bound them else."""
+    bench = Bench(max_threads=4)
+    hanging = [Hanging() for _ in range(20)]
+    with released(hanging):
+        for number, check in enumerate(hanging):
+            bench.hung = {f"hangs {number}"}
+            bench.health.register(f"hangs {number}", check, timeout=1)
+            bench.scheduler.tick()
+            eventually(lambda expected=number < 4, check=check: bool(check.inside) is expected)
+            bench.clock.now += 2
+            bench.scheduler.tick()
+            bench.health.unregister(f"hangs {number}")
+        assert bench.scheduler.pool.threads == 4
     bench.health.stop()
 
 

@@ -134,7 +134,7 @@ class Scheduler:
         """Give up what is out of time, start what is due, and return the seconds until there is more to do."""
         with self._lock:
             now = self.clock() if now is None else now
-            self._close_loops()
+            self._close_loops(beside=self._hung())
             for entry in self._order:
                 if entry.attempt is not None and now >= entry.attempt.deadline:
                     self._time_out(entry, entry.attempt, now)
@@ -145,8 +145,8 @@ class Scheduler:
         self._tell()
         return max(0.0, wake - now)
 
-    def _close_loops(self) -> None:
-        if self._closing and self.pool.submit(partial(_close, self._closing)):
+    def _close_loops(self, beside: int) -> None:
+        if self._closing and self.pool.submit(partial(_close, self._closing), beside):
             self._closing = []
 
     def _time_out(self, entry: Entry, attempt: Attempt, now: float) -> None:
@@ -208,7 +208,7 @@ class Scheduler:
     def _start(self, entry: Entry, now: float) -> None:
         # Before it runs: it may end before submit returns.
         entry.attempt = attempt = Attempt(entry.check, now, entry.own_loop, self._slot)
-        if self.pool.submit(partial(self._run, entry, attempt)):
+        if self.pool.submit(partial(self._run, entry, attempt), beside=self._hung()):
             entry.advance(now)
             return
         entry.attempt = None
@@ -217,6 +217,10 @@ class Scheduler:
             why = f"{self.pool.threads} threads are busy"
             entry.advance(now)
             self._fail(entry, now, {"no_thread": True, "waited_seconds": waited, "error": why})
+
+    def _hung(self) -> int:
+        # A name has one such run at the most, so that this is bounded by the names that are registered.
+        return sum(name in self._entries for name in self._held)
 
     # Results
 
@@ -288,7 +292,7 @@ class Scheduler:
         with self._lock:
             for entry in self._order:
                 self._abandon(entry)
-            self._close_loops()
+            self._close_loops(beside=self.pool.threads)
             self.pool.stop()
 
     def join(self, timeout: float) -> bool:
