@@ -21,7 +21,8 @@ CheckCallable: TypeAlias = Callable[[], Any]
 CHECK_SLOT: Final[ContextVar[Slot]] = ContextVar("gpt_trader_telemetry_check_slot", default=DEFAULT)
 """Where a check that records metrics of its own finds the recorder of the Telemetry that runs it."""
 
-_POLL: Final = 1.0
+_SHORTEST_POLL: Final = 0.01
+_LONGEST_POLL: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,7 +117,9 @@ class Attempt:
         if loop is None or not is_running(loop):
             return False
         visit.post(loop)
-        while not visit.done.wait(min(_POLL, self.check.timeout / 4)):
+        # Often enough that a loop that has been silent for half of the timeout is known to be.
+        poll = min(max(_SHORTEST_POLL, self.check.timeout / 4), _LONGEST_POLL)
+        while not visit.done.wait(poll):
             if not is_running(loop):
                 return visit.has_started  # stopped with the check half done
             visit.ping(loop)
