@@ -1,5 +1,6 @@
 """A Health under the test's own clock, and waiting for what happens in threads."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -99,6 +100,13 @@ class Hanging:
             self.inside -= 1
 
 
+class Blocking(Hanging):
+    """A coroutine that blocks its event loop until it is let go."""
+
+    async def __call__(self) -> None:  # type: ignore[override]
+        super().__call__()
+
+
 @contextmanager
 def released(hanging: Iterable[Hanging]) -> Iterator[None]:
     """Let every hanging check go at the end."""
@@ -111,3 +119,26 @@ def released(hanging: Iterable[Hanging]) -> Iterator[None]:
 
 def our_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name.startswith("gpt-trader-health")]
+
+
+@contextmanager
+def loop_in_a_thread() -> Iterator[asyncio.AbstractEventLoop]:
+    """The bot's own loop, in a thread as a bot may have it."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield loop
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+def call_on(loop: asyncio.AbstractEventLoop, call: Callable[[], Any]) -> Any:
+    """Call something in the loop's thread."""
+
+    async def calling() -> Any:
+        return call()
+
+    return asyncio.run_coroutine_threadsafe(calling(), loop).result(10)

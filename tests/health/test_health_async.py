@@ -1,44 +1,21 @@
-"""Coroutines as checks: on the loop they were registered on, or on one of the runner's own."""
+"""Coroutines as checks: on the loop they were registered on, or on a loop of the check's own."""
 
 import asyncio
 import gc
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Coroutine
+from contextlib import suppress
 from contextvars import Context
 from functools import partial
 from typing import Any
 
 import pytest
-from health_bench import eventually
+from health_bench import call_on, eventually, loop_in_a_thread
 
 from gpt_trader_telemetry.errors import UsageError
 from gpt_trader_telemetry.health import Health, Status
-from gpt_trader_telemetry.health.loops import NoLoopError, OwnLoops, Visit
-
-
-@contextmanager
-def loop_in_a_thread() -> Iterator[asyncio.AbstractEventLoop]:
-    """The bot's own loop, in a thread as a bot may have it."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    try:
-        yield loop
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
-
-
-def call_on(loop: asyncio.AbstractEventLoop, call: Callable[[], Any]) -> Any:
-    """Call something in the loop's thread."""
-
-    async def calling() -> Any:
-        return call()
-
-    return asyncio.run_coroutine_threadsafe(calling(), loop).result(10)
+from gpt_trader_telemetry.health.loops import Visit
 
 
 def status_of(health: Health, name: str = "check") -> Status:
@@ -66,18 +43,19 @@ def test_a_coroutine_runs_on_the_loop_it_was_registered_on(health: Health) -> No
         health.unregister("check")
 
 
-def test_without_a_loop_it_runs_on_one_of_the_runners_own(health: Health) -> None:
-    """The same one each time, so that what a check keeps between its runs belongs to it."""
-    check = Loops()
-    health.register("check", check, interval=0.01)
-    health.register("lambda", lambda: check(), interval=0.01)  # noqa: PLW0108 - an awaitable from a plain function
-    health.register("partial", partial(check), interval=0.01)
-    eventually(lambda: len(check.seen) >= 9)
-    assert len(set(check.seen)) == 1
+def test_without_a_loop_it_runs_on_one_of_its_own(health: Health) -> None:
+    """The same one each time, so that what a check keeps between its runs belongs to it; no other check's."""
+    checks = [Loops(), Loops(), Loops()]
+    health.register("check", checks[0], interval=0.01)
+    health.register("lambda", lambda: checks[1](), interval=0.01)  # noqa: PLW0108 - an awaitable from a plain function
+    health.register("partial", partial(checks[2]), interval=0.01)
+    eventually(lambda: all(len(check.seen) >= 3 for check in checks))
+    assert len({frozenset(check.seen) for check in checks}) == 3
+    assert [len(set(check.seen)) for check in checks] == [1] * 3
     assert {report.status for report in health.reports().values()} == {Status.PASS}
 
 
-def test_when_its_loop_has_ended_it_runs_on_the_runners_own(health: Health) -> None:
+def test_when_its_loop_has_ended_it_runs_on_one_of_its_own(health: Health) -> None:
     """A bot restarts its loop; its checks go on."""
     check = Loops()
     with loop_in_a_thread() as loop:
@@ -208,60 +186,12 @@ def test_a_coroutine_that_swallows_its_cancellation_is_never_run_twice_at_once(h
     assert most == 1
 
 
-def test_a_coroutine_that_blocks_the_runners_loop_holds_up_no_other(health: Health) -> None:
-    """It is left behind on it; the others get a new one, and the old one ends when it can."""
-    release = threading.Event()
-    runs = 0
-
-    async def blocks() -> None:
-        release.wait(30)
-
-    async def works() -> None:
-        nonlocal runs
-        runs += 1
-
-    health.register("blocks", blocks, timeout=0.1, interval=0.1)
-    eventually(lambda: health.reports()["blocks"].details.get("timed_out"))
-    health.register("works", works, timeout=8, interval=0.05)
-    eventually(lambda: runs > 3)
-    assert health.scheduler.loops.threads == 2
-    release.set()
-    eventually(lambda: health.scheduler.loops.threads == 1)
-    eventually(lambda: status_of(health, "blocks") is Status.PASS)
-
-
-def test_what_runs_on_a_loop_that_is_left_behind_may_end_there() -> None:
-    """Another coroutine blocked it; when it goes on, so do they, and then it ends."""
-    loops = OwnLoops("gpt-trader-health-test")
-    loop = loops.current()
-    begun, go_on = threading.Event(), threading.Event()
-
-    async def check() -> str:
-        begun.set()
-        while not go_on.is_set():
-            await asyncio.sleep(0.01)
-        return "done"
-
-    visit = Visit(check(), Context())
-    visit.post(loop)
-    assert begun.wait(10)
-    loops.retire(loop)
-    loops.retire(loop)
-    assert loops.current() is not loop
-    time.sleep(0.1)
-    go_on.set()
-    assert visit.done.wait(10)
-    assert (visit.value, visit.error) == ("done", None)
-    eventually(lambda: loops.threads == 1)
-    loops.stop()
-    loops.join(5)
-
-
 def test_a_coroutine_is_cancelled_when_its_check_is_unregistered(health: Health) -> None:
     """Or replaced: nobody waits for it any more."""
-    cancelled = threading.Event()
+    entered, cancelled = threading.Event(), threading.Event()
 
     async def check() -> None:
+        entered.set()
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
@@ -269,8 +199,7 @@ def test_a_coroutine_is_cancelled_when_its_check_is_unregistered(health: Health)
             raise
 
     health.register("check", check, timeout=50)
-    eventually(lambda: health.scheduler.loops.threads)
-    time.sleep(0.05)
+    assert entered.wait(10)
     health.unregister("check")
     assert cancelled.wait(10)
 
@@ -284,40 +213,6 @@ def test_after_a_fork_no_check_is_sent_to_a_loop_of_the_parents() -> None:
         health.reset_after_fork()
         assert health.run_once()["check"].ok
         assert check.seen[0] is not loop
-    health.stop()
-
-
-def test_when_all_loops_are_blocked_the_next_check_says_so() -> None:
-    """A bound like the one of threads."""
-    loops = OwnLoops("gpt-trader-health-test")
-    release = threading.Event()
-    for number in range(OwnLoops.MAX):
-        loop = loops.current()
-        loop.call_soon_threadsafe(release.wait, 30)
-        assert loops.threads == number + 1
-        loops.retire(loop)
-    with pytest.raises(NoLoopError, match="blocked by other checks"):
-        loops.current()
-    release.set()
-    eventually(lambda: loops.threads == 0)
-    assert loops.current().is_running()
-    loops.stop()
-    loops.join(5)
-    with pytest.raises(NoLoopError, match="stopped"):
-        loops.current()
-
-
-def test_a_check_without_a_loop_to_run_on_fails_as_one_without_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The coroutine is disposed of without a warning."""
-
-    def none_left(_self: OwnLoops) -> None:
-        raise NoLoopError("4 event loops are blocked by other checks")
-
-    monkeypatch.setattr(OwnLoops, "current", none_left)
-    health = Health(autostart=False)
-    health.register("check", Loops())
-    details = health.run_once()["check"].details
-    assert dict(details) == {"no_thread": True, "error": "4 event loops are blocked by other checks"}
     health.stop()
 
 

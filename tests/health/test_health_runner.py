@@ -242,8 +242,8 @@ def test_a_check_that_finds_no_thread_waits_and_then_says_so() -> None:
     bench = Bench(max_threads=2)
     hanging = [Hanging(), Hanging()]
     with released(hanging):
-        bench.health.register("h0", hanging[0], timeout=1)
-        bench.health.register("h1", hanging[1], timeout=1)
+        bench.health.register("h0", hanging[0], timeout=60)
+        bench.health.register("h1", hanging[1], timeout=60)
         bench.hung = {"h0", "h1"}
         bench.settle()
         bench.health.register("late", fine, interval=30, timeout=5)
@@ -255,6 +255,45 @@ def test_a_check_that_finds_no_thread_waits_and_then_says_so() -> None:
         eventually(lambda: bench.scheduler.pool._idle == 1)
         bench.pass_time(30)
         assert bench.status("late") == "pass"
+    bench.health.stop()
+
+
+def test_more_hung_checks_than_may_run_at_once_delay_nobody() -> None:
+    """What is out of time does not count, so that there is a thread for each; when they return there are fewer."""
+    bench = Bench(max_threads=4)
+    hanging = [Hanging() for _ in range(40)]
+    starts: list[float] = []
+    with released(hanging):
+        for number, check in enumerate(hanging):
+            bench.hung.add(f"hangs {number}")
+            bench.health.register(f"hangs {number}", check, interval=7, timeout=1)
+            bench.pass_time(1)
+        bench.health.register("works", lambda: starts.append(bench.clock.now - 1040), interval=30)
+        bench.pass_time(300)
+        assert starts == [30.0 * beat for beat in range(11)]
+        assert [check.entered for check in hanging] == [1] * 40
+        assert bench.scheduler.pool.threads <= 4 + 40
+    bench.hung = set()
+    eventually(lambda: bench.scheduler.pool.threads <= 4)
+    bench.pass_time(60)
+    assert {report.status for report in bench.health.reports().values()} == {Status.PASS}
+    bench.health.stop()
+
+
+def test_checks_that_hang_under_ever_new_names_are_held_to_the_limit() -> None:
+    """Those that are no longer registered do count: nobody would bound them else."""
+    bench = Bench(max_threads=4)
+    hanging = [Hanging() for _ in range(20)]
+    with released(hanging):
+        for number, check in enumerate(hanging):
+            bench.hung = {f"hangs {number}"}
+            bench.health.register(f"hangs {number}", check, timeout=1)
+            bench.scheduler.tick()
+            eventually(lambda expected=number < 4, check=check: bool(check.inside) is expected)
+            bench.clock.now += 2
+            bench.scheduler.tick()
+            bench.health.unregister(f"hangs {number}")
+        assert bench.scheduler.pool.threads == 4
     bench.health.stop()
 
 
@@ -297,7 +336,7 @@ def test_registering_a_hung_check_again_and_again_holds_one_thread(bench: Bench)
         assert hanging.entered == 1
         assert bench.scheduler.pool.threads == 1
         assert bench.details("broker")["timed_out"] is True
-        assert "registered earlier" in bench.details("broker")["error"]
+        assert "an earlier registration" in bench.details("broker")["error"]
     bench.hung = set()
     eventually(lambda: not bench.scheduler._held)
     bench.pass_time(31)
@@ -324,20 +363,26 @@ def test_a_method_registered_again_is_the_same_check(bench: Bench) -> None:
         assert broker.hanging.entered == 1
 
 
-def test_ever_new_checks_of_one_name_that_all_hang_hold_a_bounded_number_of_threads(bench: Bench) -> None:
-    """Also when the name is unregistered in between."""
+def test_ever_new_checks_of_one_name_never_run_beside_the_one_that_hangs(bench: Bench) -> None:
+    """Also when the name is unregistered in between; other names have nothing to do with it."""
     hanging = [Hanging() for _ in range(20)]
     with released(hanging):
         for check in hanging:
-            bench.health.register("broker", check, timeout=1)
             bench.hung = {"broker"}
+            bench.health.register("broker", check, timeout=1)
             bench.pass_time(2)
             bench.health.unregister("broker")
-        assert bench.scheduler.pool.threads == 3
-        bench.health.register("broker", fine, timeout=1)
-        bench.pass_time(1)
-        assert bench.details("broker")["no_thread"] is True
-        assert "3 earlier runs" in bench.details("broker")["error"]
+        assert [check.entered for check in hanging] == [1] + [0] * 19
+        assert bench.scheduler.pool.threads == 1
+        bench.health.register("broker", fine, timeout=3)
+        assert bench.details("broker") == {
+            "timed_out": True,
+            "timeout_seconds": 3,
+            "running_for_seconds": 40,
+            "blocked_at": bench.details("broker")["blocked_at"],
+            "error": "a run of an earlier registration of this name has not ended",
+        }
+        assert "Hanging.__call__" in bench.details("broker")["blocked_at"]
         bench.health.register("other", fine)
         bench.settle()
         assert bench.status("other") == "pass"
@@ -347,20 +392,50 @@ def test_ever_new_checks_of_one_name_that_all_hang_hold_a_bounded_number_of_thre
     assert bench.status("broker") == "pass"
 
 
-def test_a_better_check_replaces_a_hung_one_at_once(bench: Bench) -> None:
-    """It does not wait for the old one to return, whose late answer does not count as its own."""
+@pytest.mark.parametrize("name_is_unregistered", [False, True])
+def test_a_hung_check_registered_anew_faster_than_its_time_out_is_pending_no_longer_than_that(
+    bench: Bench, name_is_unregistered: bool
+) -> None:
+    """The time that its run has had counts, whichever registration it is of; from then on it fails at every moment."""
     hanging = Hanging()
-    bench.health.register("broker", hanging)
+    statuses: list[str] = []
+    with released([hanging]):
+        for _ in range(100):
+            bench.hung = {"broker"}
+            if name_is_unregistered:
+                bench.health.unregister("broker")
+            bench.health.register("broker", lambda: hanging(), timeout=5)  # noqa: PLW0108 - a new one each time
+            statuses.append(bench.status("broker"))
+            bench.settle()
+            eventually(lambda: hanging.entered)
+            bench.pass_time(0.1)
+        assert statuses == ["pending"] * 50 + ["fail"] * 50
+        assert hanging.entered == 1
+    bench.hung = set()
+    eventually(lambda: not bench.scheduler._held)
+    bench.pass_time(31)
+    assert bench.status("broker") == "pass"
+    assert hanging.most_inside == 1
+
+
+def test_a_check_that_replaces_one_that_runs_starts_as_soon_as_that_has_ended(bench: Bench) -> None:
+    """Two of one name never run at once; the late answer of the old one does not count as the new one's."""
+    hanging, replacement = Hanging(), Hanging()
+    bench.health.register("broker", hanging, timeout=5)
     bench.hung = {"broker"}
     bench.settle()
-    bench.hung = set()
-    bench.health.register("broker", lambda: (True, {"new": True}))
-    bench.settle()
-    assert bench.details("broker") == {"new": True}
+    bench.health.register("broker", replacement, timeout=10)
+    bench.pass_time(4)
+    assert (bench.status("broker"), replacement.entered) == ("pending", 0)
     hanging.release.set()
     eventually(lambda: not bench.scheduler._held)
     bench.settle()
-    assert bench.details("broker") == {"new": True}
+    eventually(lambda: replacement.entered)
+    assert bench.status("broker") == "pending"
+    bench.hung = set()
+    replacement.release.set()
+    bench.settle()
+    assert bench.status("broker") == "pass"
 
 
 def test_stop_leaves_a_hung_check_behind_in_time(health: Health) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import pytest
 
 from gpt_trader_telemetry import Settings, Telemetry
-from gpt_trader_telemetry.health import LoopWatchdog
-from health.health_bench import Bench, Hanging, eventually, released
+from gpt_trader_telemetry.health import CheckReport, LoopWatchdog
+from health.health_bench import Bench, Blocking, Hanging, eventually, released
 
 pytestmark = pytest.mark.soak
 
@@ -42,43 +42,54 @@ def test_an_hour_of_many_beats_with_hung_and_raising_and_re_registered_checks_st
             bench.health.register(name, hanging[-1], interval=dice.randint(1, 30), timeout=dice.randint(1, 5))
             bench.pass_time(10)
         assert {name: count for name, count in runs.items() if count != 3600 // int(name.split()[1]) + 1} == {}
-        assert sum(check.entered for check in hanging) <= 5 * 3
-        assert bench.scheduler.pool.threads <= 64
+        assert sum(check.entered for check in hanging) <= 5
+        assert bench.scheduler.pool.threads <= 40
         statuses = Counter(report.status.value for report in bench.health.reports().values())
-        assert statuses["pass"] == 10
-        assert statuses["fail"] + statuses["pending"] == 10
+        assert statuses == {"pass": 10, "fail": 10}
     bench.health.stop()
 
 
-def test_twenty_real_checks_of_which_five_hang_and_five_raise_are_reported_at_once() -> None:
-    """For ten seconds of real time, with beats of 50 ms."""
-    hanging = [Hanging() for _ in range(5)]
+@pytest.mark.parametrize("kind", ["functions", "coroutines"])
+def test_twenty_real_checks_of_which_five_hang_and_five_raise_are_reported_at_once(kind: str) -> None:
+    """For ten seconds of real time, with beats of 100 ms, of which the others miss none but for the machine's hiccups.
+
+    The coroutines that hang block their event loop.
+    """
+    hanging = [Hanging() if kind == "functions" else Blocking() for _ in range(5)]
     runs: Counter[str] = Counter()
+    failures: list[CheckReport] = []
 
     def raises() -> None:
         raise ConnectionError("down")
 
-    def works(name: str) -> Callable[[], None]:
-        return lambda: runs.update([name])
+    def works(name: str) -> Callable[[], object]:
+        async def coroutine() -> None:
+            await asyncio.sleep(0.02)
+            runs.update([name])
+
+        return coroutine if kind == "coroutines" else lambda: runs.update([name])
 
     with released(hanging), Telemetry(Settings()) as telemetry:
         health = telemetry.health
         for number in range(10):
-            health.register(f"works {number}", works(f"works {number}"), interval=0.05)
+            health.register(f"works {number}", works(f"works {number}"), interval=0.1)
         for number in range(5):
-            health.register(f"raises {number}", raises, interval=0.05, severity="critical")
-            health.register(f"hangs {number}", hanging[number], interval=0.05, timeout=0.05)
+            health.register(f"raises {number}", raises, interval=0.1, severity="critical")
+            health.register(f"hangs {number}", hanging[number], interval=0.1, timeout=0.05)
         times = []
         until = time.monotonic() + 10
         while time.monotonic() < until:
             start = time.perf_counter()
             health.checks_json()
             times.append(time.perf_counter() - start)
+            failures += [r for name, r in health.reports().items() if name.startswith("works") and r.status == "fail"]
             time.sleep(0.005)
         assert statistics.median(times) < 0.05
-        assert all(report.ok for name, report in health.reports().items() if name.startswith("works"))
-        assert min(runs.values()) > 100
-        assert health.scheduler.pool.threads <= 64
+        assert failures == []
+        assert min(runs.values()) >= 95
+        assert max(runs.values()) <= 102
+        assert [check.entered for check in hanging] == [1] * 5
+        assert health.scheduler.pool.threads <= 40
 
 
 def test_a_loop_that_is_blocked_for_half_a_minute_is_named_and_recovers() -> None:

@@ -4,6 +4,7 @@ import math
 from typing import Any, Final
 
 from gpt_trader_telemetry.health.attempt import Attempt, Check
+from gpt_trader_telemetry.health.own_loop import OwnLoop
 from gpt_trader_telemetry.health.result import CheckReport, Severity, Status
 
 STALE_INTERVALS: Final = 3
@@ -22,10 +23,9 @@ class Entry:
         self.reports = 0
         """How many results came so far."""
         self.attempt: Attempt | None = None
-        self.started = now
-        """When ``attempt`` was started."""
-        self.late = False
-        """Whether ``attempt`` has run out of time; it still holds its thread."""
+        """Its run that is under way, and within its time."""
+        self.own_loop = OwnLoop()
+        """Where it runs if it is a coroutine and was not registered on a loop."""
         self.poked = False
         """Whether it is to run again although it is running: what it depends on has changed."""
         self.waits_for: dict[str, int] = {}
@@ -34,16 +34,20 @@ class Entry:
         """Seconds that this wait may take beyond its own time: those that the others have."""
         self.starved_since: float | None = None
         """Since when it is due and could not be started."""
+        self.starved_until = math.inf
+        """When that is a failure."""
 
     @property
     def running(self) -> bool:
         """Whether it runs, and within its time."""
-        return self.attempt is not None and not self.late
+        return self.attempt is not None
 
-    @property
-    def deadline(self) -> float:
-        """When its current run is out of time."""
-        return self.started + self.check.timeout
+    def starve(self, now: float, until: float) -> bool:
+        """Note that it cannot be started; true if that has been so for its timeout, or ``until`` is over."""
+        if self.starved_since is None:
+            self.starved_since = now
+        self.starved_until = min(self.starved_since + self.check.timeout, until)
+        return now >= self.starved_until
 
     def advance(self, now: float) -> None:
         """Set the next time it is due: on its own beat, missed beats left out."""
@@ -58,9 +62,9 @@ class Entry:
 
     def next_wake(self) -> float:
         """Return when there is something to do for it, unless another check's end brings that about sooner."""
-        moments = [self.deadline] if self.running else []
+        moments = [] if self.attempt is None else [self.attempt.deadline]
         if self.starved_since is not None:
-            moments.append(self.starved_since + self.check.timeout)
+            moments.append(self.starved_until)
         elif not self.waits_for and not (self.running and self.poked):
             moments.append(self.due)
         return min(moments, default=math.inf)

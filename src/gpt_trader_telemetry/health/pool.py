@@ -11,7 +11,7 @@ from contextlib import suppress
 
 
 class Pool:
-    """At most ``max_threads`` threads. A job that hangs holds its thread until it returns.
+    """At most ``max_threads`` threads, and those that ``submit`` allows beside. A job that hangs holds its thread.
 
     ``on_idle`` is called whenever a thread has become free.
     """
@@ -36,19 +36,19 @@ class Pool:
         """How many threads there are, idle and hung ones included."""
         return len(self._threads)
 
-    def submit(self, job: Callable[[], object]) -> bool:
-        """Run ``job`` in a thread at once; false if there is none to be had."""
+    def submit(self, job: Callable[[], object], beside: int = 0) -> bool:
+        """Run ``job`` in a thread at once; false if there is none to be had. ``beside``: threads that do not count."""
         with self._lock:
             if self._stopped:
                 return False
-            if self._idle <= 0 and not self._add_thread():
+            if self._idle <= 0 and not self._add_thread(self.max_threads + beside):
                 return False
             self._idle -= 1
             self._jobs.put(job)
             return True
 
-    def _add_thread(self) -> bool:
-        if len(self._threads) >= self.max_threads:
+    def _add_thread(self, limit: int) -> bool:
+        if len(self._threads) >= limit:
             return False
         self._made += 1
         thread = threading.Thread(target=self._work, args=(self._jobs,), name=f"{self._name}-{self._made}", daemon=True)
@@ -63,17 +63,23 @@ class Pool:
         return True
 
     def _work(self, jobs: "queue.SimpleQueue[Callable[[], object] | None]") -> None:
+        is_idle = True
         try:
-            while (job := jobs.get()) is not None:
+            while is_idle and (job := jobs.get()) is not None:
+                is_idle = False
                 with suppress(BaseException):  # a job answers for itself; a SystemExit of its own ends no thread
                     job()
                 del job
                 with self._lock:
-                    self._idle += 1
+                    is_idle = len(self._threads) <= self.max_threads
+                    if is_idle:
+                        self._idle += 1
+                    else:
+                        self._threads.discard(threading.current_thread())
                 self._on_idle()
         finally:
             with self._lock:
-                self._idle -= 1
+                self._idle -= is_idle
                 self._threads.discard(threading.current_thread())
                 self._lock.notify_all()
 
@@ -84,7 +90,7 @@ class Pool:
             for _ in self._threads:
                 self._jobs.put(None)
 
-    def join_idle(self, timeout: float) -> bool:
-        """Wait up to ``timeout`` seconds for the threads that are not held by a job; true if they have ended."""
+    def join(self, timeout: float, but: int) -> bool:
+        """Wait up to ``timeout`` seconds for all threads ``but`` so many; true if the others have ended."""
         with self._lock:
-            return self._lock.wait_for(lambda: self._idle <= 0, timeout)
+            return self._lock.wait_for(lambda: len(self._threads) <= but, timeout)

@@ -45,7 +45,7 @@ class Health:
         slot: where results become metrics.
         clock: seconds of a clock that only goes forward.
         wall: Unix time, for ``checked_at``.
-        max_threads: how many checks may run, or hang, at once.
+        max_threads: how many checks may run at once. One that is out of time and still registered is not counted.
         on_result: called with each result and the seconds it took (None where the check was not run), in
             whichever thread it came.
         autostart: whether registering starts the thread; otherwise ``start`` does.

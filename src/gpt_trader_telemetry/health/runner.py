@@ -61,9 +61,7 @@ class Runner:
         deadline = time.monotonic() + max(0.0, timeout)
         scheduler, thread = self._scheduler, self._thread
         scheduler.wake()
-        scheduler.pool.stop()
-        scheduler.loops.stop()
+        scheduler.stop()
         if thread is not None and thread is not threading.current_thread():
             thread.join(max(0.0, deadline - time.monotonic()))
-        scheduler.loops.join(max(0.0, deadline - time.monotonic()))
-        scheduler.pool.join_idle(max(0.0, deadline - time.monotonic()))
+        scheduler.join(max(0.0, deadline - time.monotonic()))

@@ -11,8 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from gpt_trader_telemetry.health.attempt import Attempt, Check
 from gpt_trader_telemetry.health.entry import Entry
-from gpt_trader_telemetry.health.frames import blocked_at
-from gpt_trader_telemetry.health.loops import OwnLoops
+from gpt_trader_telemetry.health.own_loop import OwnLoop
 from gpt_trader_telemetry.health.pool import Pool
 from gpt_trader_telemetry.health.result import CheckReport, HealthCheckResult, Severity, Status
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
@@ -21,9 +20,6 @@ Clock: TypeAlias = Callable[[], float]
 
 Publish: TypeAlias = Callable[[CheckReport, float | None], object]
 """Told of each result and of the seconds that the check took, None where it was not run."""
-
-MAX_HELD: Final = 3
-"""Threads that earlier registrations of one name may hold before a new one gets none."""
 
 _NOT_KNOWN: Final = "unregistered"
 
@@ -45,7 +41,6 @@ class Scheduler:
     ) -> None:
         self.clock = clock
         self.pool = Pool("gpt-trader-health", max_threads, self.wake)
-        self.loops = OwnLoops("gpt-trader-health")
         self._wall = wall
         self._slot = slot
         self._publish = publish
@@ -58,14 +53,17 @@ class Scheduler:
         self.changed = threading.Condition()
         """Notified when a result came or a check was registered: it may be time for a tick."""
         self._changes = 0
-        self._held: dict[str, list[Attempt]] = {}
+        self._held: dict[str, Attempt] = {}
+        """By name, the run that is out of time or of a registration that is no more; while it goes on, no other."""
+        self._closing: list[OwnLoop] = []
         self._news: list[tuple[CheckReport, float | None]] = []
 
     def reset_after_fork(self) -> None:
         """Begin with no threads and no results, as in a forked child; the registrations stay."""
+        for loop in [*self._closing, *(entry.own_loop for entry in self._entries.copy().values())]:
+            loop.leave_to_parent()
         self._start_anew()
         self.pool.reset_after_fork()
-        self.loops.reset_after_fork()
         now = self.clock()
         for name, entry in list(self._entries.copy().items()):
             # The loop it was registered on runs in the parent, whatever this copy of it says.
@@ -79,8 +77,11 @@ class Scheduler:
         with self._lock:
             judge({name: entry.check for name, entry in self._entries.items()})
             self._abandon(self._entries.get(check.name))
-            self._entries[check.name] = Entry(check, self.clock())
+            self._entries[check.name] = entry = Entry(check, self.clock())
             self._arrange()
+            former = self._held.get(check.name)
+            if former is not None:  # if that one is out of time, this one is at no moment pending
+                self._wait_for(former, entry, entry.due)
         self.wake()
 
     def remove(self, name: str) -> bool:
@@ -93,10 +94,16 @@ class Scheduler:
         return entry is not None
 
     def _abandon(self, entry: Entry | None) -> None:
-        if entry is not None and entry.attempt is not None:
-            if not entry.late:
-                self._hold(entry)
-            entry.attempt.give_up()
+        if entry is not None:
+            if entry.attempt is not None:
+                self._give_up(entry, entry.attempt)
+            if entry.own_loop.retire():
+                self._closing.append(entry.own_loop)
+
+    def _give_up(self, entry: Entry, attempt: Attempt) -> None:
+        self._held[entry.check.name] = attempt
+        entry.attempt = None
+        attempt.give_up()
 
     def _arrange(self) -> None:
         graph = {
@@ -127,9 +134,10 @@ class Scheduler:
         """Give up what is out of time, start what is due, and return the seconds until there is more to do."""
         with self._lock:
             now = self.clock() if now is None else now
+            self._close_loops(beside=self._hung())
             for entry in self._order:
-                if entry.running and now >= entry.deadline:
-                    self._time_out(entry, now)
+                if entry.attempt is not None and now >= entry.attempt.deadline:
+                    self._time_out(entry, entry.attempt, now)
             for entry in self._order:
                 if entry.due <= now:
                     self._attend(entry, now)
@@ -137,13 +145,14 @@ class Scheduler:
         self._tell()
         return max(0.0, wake - now)
 
-    def _time_out(self, entry: Entry, now: float) -> None:
-        assert entry.attempt is not None
-        where = blocked_at(entry.attempt.thread)
-        entry.late = True
-        self._hold(entry)
-        entry.attempt.give_up()
-        self._fail(entry, now, {**_timed_out(entry, now), "blocked_at": where}, seconds=now - entry.started)
+    def _close_loops(self, beside: int) -> None:
+        if self._closing and self.pool.submit(partial(_close, self._closing), beside):
+            self._closing = []
+
+    def _time_out(self, entry: Entry, attempt: Attempt, now: float) -> None:
+        details = _timed_out(entry, attempt, now)
+        self._give_up(entry, attempt)
+        self._fail(entry, now, details, seconds=now - attempt.started)
 
     def _attend(self, entry: Entry, now: float) -> None:
         """Start a check that is due, or say why not, or leave it until something changes."""
@@ -151,10 +160,9 @@ class Scheduler:
             if not entry.poked:
                 entry.advance(now)
             return
-        if entry.late and entry.attempt is not None:
-            details = {**_timed_out(entry, now), "blocked_at": blocked_at(entry.attempt.thread)}
-            entry.advance(now)
-            self._fail(entry, now, details)
+        former = self._held.get(entry.check.name)
+        if former is not None:
+            self._wait_for(former, entry, now)
             return
         if self._must_wait(entry, now):
             return
@@ -164,6 +172,15 @@ class Scheduler:
             self._skip(entry, now, *blocker)
             return
         self._start(entry, now)
+
+    def _wait_for(self, former: Attempt, entry: Entry, now: float) -> None:
+        """Leave it until a run under its name has ended; if that, or the waiting, is out of time, it has failed."""
+        if entry.starve(now, until=former.deadline):
+            details = _timed_out(entry, former, now)
+            if former.check is not entry.check:
+                details["error"] = "a run of an earlier registration of this name has not ended"
+            entry.advance(now)
+            self._fail(entry, now, details)
 
     def _must_wait(self, entry: Entry, now: float) -> bool:
         """Tell whether the next result of something that it depends on is under way: then that one decides."""
@@ -189,29 +206,21 @@ class Scheduler:
         return None
 
     def _start(self, entry: Entry, now: float) -> None:
-        held = self._held.get(entry.check.name, [])
-        same = any(attempt.runs(entry.check.call) for attempt in held)
-        if not same and len(held) < MAX_HELD:
-            attempt = Attempt(entry.check, self.loops, self._slot)
-            # Before it runs: it may end before submit returns.
-            entry.attempt, entry.started, entry.late = attempt, now, False
-            if self.pool.submit(partial(self._run, entry, attempt)):
-                entry.advance(now)
-                return
-            entry.attempt = None
-        if entry.starved_since is None:
-            entry.starved_since = now
-        waited = now - entry.starved_since
-        if waited >= entry.check.timeout:
+        # Before it runs: it may end before submit returns.
+        entry.attempt = attempt = Attempt(entry.check, now, entry.own_loop, self._slot)
+        if self.pool.submit(partial(self._run, entry, attempt), beside=self._hung()):
             entry.advance(now)
-            self._fail(entry, now, self._starved(entry, waited, same=same, held=len(held)))
+            return
+        entry.attempt = None
+        if entry.starve(now, until=math.inf):
+            waited = round(now - (entry.starved_since or now), 3)
+            why = f"{self.pool.threads} threads are busy"
+            entry.advance(now)
+            self._fail(entry, now, {"no_thread": True, "waited_seconds": waited, "error": why})
 
-    def _starved(self, entry: Entry, waited: float, *, same: bool, held: int) -> dict[str, Any]:
-        if same:
-            error = "the same check, registered earlier, is still running"
-            return {"timed_out": True, "timeout_seconds": entry.check.timeout, "error": error}
-        why = f"{self.pool.threads} threads are busy" if held < MAX_HELD else f"{held} earlier runs still hold a thread"
-        return {"no_thread": True, "waited_seconds": round(waited, 3), "error": why}
+    def _hung(self) -> int:
+        # A name has one such run at the most, so that this is bounded by the names that are registered.
+        return sum(name in self._entries for name in self._held)
 
     # Results
 
@@ -225,26 +234,14 @@ class Scheduler:
 
     def _finish(self, entry: Entry, attempt: Attempt, result: HealthCheckResult) -> None:
         with self._lock:
-            self._let_go(attempt)
-            if entry.attempt is attempt:
+            if self._held.get(entry.check.name) is attempt:
+                del self._held[entry.check.name]
+            elif entry.attempt is attempt:
                 entry.attempt = None
-                if not entry.late and self._entries.get(entry.check.name) is entry:
-                    now = self.clock()
-                    self._record(entry, now, Status.PASS if result.ok else Status.FAIL, result, now - entry.started)
-                entry.late = False
+                now = self.clock()
+                status = Status.PASS if result.ok else Status.FAIL
+                self._record(entry, now, status, result, now - attempt.started)
         self._tell()
-
-    def _hold(self, entry: Entry) -> None:
-        assert entry.attempt is not None
-        self._held.setdefault(entry.check.name, []).append(entry.attempt)
-
-    def _let_go(self, attempt: Attempt) -> None:
-        name = attempt.check.name
-        held = self._held.get(name)
-        if held is not None and attempt in held:
-            held.remove(attempt)
-            if not held:
-                del self._held[name]
 
     def _fail(self, entry: Entry, now: float, details: Mapping[str, Any], seconds: float | None = None) -> None:
         self._record(entry, now, Status.FAIL, HealthCheckResult(ok=False, details=details), seconds)
@@ -290,6 +287,20 @@ class Scheduler:
             self.changed.wait_for(lambda: self._changes != seen, timeout)
             return self._changes
 
+    def stop(self) -> None:
+        """Give up what runs, let the threads end when they can, and close the checks' own loops. Waits for nothing."""
+        with self._lock:
+            for entry in self._order:
+                self._abandon(entry)
+            self._close_loops(beside=self.pool.threads)
+            self.pool.stop()
+
+    def join(self, timeout: float) -> bool:
+        """Wait up to ``timeout`` seconds for the threads, but for those that only a check's return will end."""
+        with self._lock:
+            hung = sum(not attempt.ends_when_given_up for attempt in self._held.values())
+        return self.pool.join(timeout, hung)
+
     def run_all(self) -> Callable[[], bool]:
         """Have every check run now; return what tells whether each has a result of a run that began since."""
         with self._lock:
@@ -305,9 +316,15 @@ class Scheduler:
         )
 
 
-def _timed_out(entry: Entry, now: float) -> dict[str, Any]:
+def _close(loops: list[OwnLoop]) -> None:
+    for loop in loops:
+        loop.close()
+
+
+def _timed_out(entry: Entry, attempt: Attempt, now: float) -> dict[str, Any]:
     return {
         "timed_out": True,
         "timeout_seconds": entry.check.timeout,
-        "running_for_seconds": round(now - entry.started, 3),
+        "running_for_seconds": round(now - attempt.started, 3),
+        "blocked_at": attempt.is_at(),
     }
