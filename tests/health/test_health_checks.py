@@ -4,9 +4,11 @@ import asyncio
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
+from health_bench import Bench, Hanging
 
 from gpt_trader_telemetry import Settings, Telemetry
 from gpt_trader_telemetry.health import (
@@ -591,3 +593,36 @@ class Now:
 def test_one_paused_symbol_may_be_told_by_its_name_alone() -> None:
     """A string is no list of letters."""
     assert check_degradation_state(Now()).details["paused_symbols"] == ["BTC-USD"]
+
+
+def hidden(check: Any) -> Any:
+    """Return a check that nothing is known of before it has answered."""
+
+    def run() -> Any:
+        return check()
+
+    return run
+
+
+@pytest.mark.parametrize("wrap", [lambda check: check, partial, hidden])
+def test_a_broker_that_hangs_is_no_better_than_one_that_refuses(bench: Bench, wrap: Any) -> None:
+    """Critical, whatever it is registered with: at once where the check can be told, else once it has answered."""
+    hanging = Hanging()
+    broker: Any = Pinged()
+    bench.health.mark_ready()
+    bench.health.register("broker", wrap(partial(check_broker_ping, broker)), interval=10.0, timeout=1.0)
+    bench.settle()
+    assert bench.status("broker") == "pass"
+    broker.get_time = hanging
+    bench.hung.add("broker")
+    bench.pass_time(12)
+    report = bench.health.reports()["broker"]
+    assert (report.status, report.severity, report.details["timed_out"]) == ("fail", "critical", True)
+    assert bench.health.overall()[0] == "unhealthy"
+    assert not bench.health.is_ready()[0]
+    hanging.release.set()
+
+
+class Pinged:
+    def get_time(self) -> float:
+        return 1.0

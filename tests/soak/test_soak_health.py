@@ -1,12 +1,16 @@
 """Health under load and over time: an hour of checks that hang, and a loop that is blocked for half a minute."""
 
 import asyncio
+import json
 import random
 import statistics
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -15,6 +19,15 @@ from gpt_trader_telemetry.health import CheckReport, LoopWatchdog
 from health.health_bench import Bench, Blocking, Hanging, eventually, released
 
 pytestmark = pytest.mark.soak
+
+
+def get(url: str) -> tuple[int, Any]:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
 
 
 def test_an_hour_of_many_beats_with_hung_and_raising_and_re_registered_checks_stays_bounded() -> None:
@@ -69,7 +82,7 @@ def test_twenty_real_checks_of_which_five_hang_and_five_raise_are_reported_at_on
 
         return coroutine if kind == "coroutines" else lambda: runs.update([name])
 
-    with released(hanging), Telemetry(Settings()) as telemetry:
+    with released(hanging), Telemetry(Settings(health_server_enabled=True, health_port=0)) as telemetry:
         health = telemetry.health
         for number in range(10):
             health.register(f"works {number}", works(f"works {number}"), interval=0.1)
@@ -80,8 +93,9 @@ def test_twenty_real_checks_of_which_five_hang_and_five_raise_are_reported_at_on
         until = time.monotonic() + 10
         while time.monotonic() < until:
             start = time.perf_counter()
-            health.checks_json()
+            told = get(f"{telemetry.server.url}/health")[1]["checks"]
             times.append(time.perf_counter() - start)
+            assert len(told) == 21  # and the process's own performance
             failures += [r for name, r in health.reports().items() if name.startswith("works") and r.status == "fail"]
             time.sleep(0.005)
         assert statistics.median(times) < 0.05
@@ -97,7 +111,7 @@ def test_a_loop_that_is_blocked_for_half_a_minute_is_named_and_recovers() -> Non
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    with Telemetry(Settings()) as telemetry:
+    with Telemetry(Settings(health_server_enabled=True, health_port=0)) as telemetry:
         health = telemetry.health
         health.mark_ready()
         eventually(loop.is_running)
@@ -112,11 +126,13 @@ def test_a_loop_that_is_blocked_for_half_a_minute_is_named_and_recovers() -> Non
         loop.call_soon_threadsafe(block_the_loop)
         while time.monotonic() < start + 29:
             reports = health.reports()
-            assert health.live
+            asked = time.monotonic()
+            assert get(f"{telemetry.server.url}/live")[0] == 200
+            assert time.monotonic() - asked < 1.0
             assert reports["other"].ok
             if time.monotonic() > start + 6:
                 assert "block_the_loop" in reports["event_loop"].details["blocked_at"]
-                assert health.overall()[0] == "unhealthy"
+                assert get(f"{telemetry.server.url}/health")[0] == 503
             time.sleep(0.1)
         eventually(lambda: health.overall()[0] == "healthy")
     loop.call_soon_threadsafe(loop.stop)

@@ -9,7 +9,7 @@ import inspect
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from gpt_trader_telemetry.catalog import TICKER_CACHE_UNAVAILABLE, TICKER_FRESHNESS_CHECKS, TICKER_STALE_SYMBOLS, Metric
 from gpt_trader_telemetry.health.attempt import CHECK_SLOT
@@ -26,6 +26,16 @@ _WARNING, _CRITICAL = Severity.WARNING, Severity.CRITICAL
 Details = dict[str, Any]
 
 
+CheckT = TypeVar("CheckT", bound=Callable[..., object])
+
+
+def _always_critical(check: CheckT) -> CheckT:
+    """Mark a check whose every failure is critical, its hanging too, whatever it is registered with."""
+    check.severity = _CRITICAL  # type: ignore[attr-defined]
+    return check
+
+
+@_always_critical
 def check_broker_ping(broker: object, *, clock: Callable[[], float] = time.perf_counter) -> HealthCheckResult:
     """Call the broker: ``get_time()``, or ``list_balances()`` where there is none. Its failure is critical.
 
@@ -41,6 +51,7 @@ def check_broker_ping(broker: object, *, clock: Callable[[], float] = time.perf_
     return ping.result()
 
 
+@_always_critical
 async def check_broker_ping_async(
     broker: object, *, clock: Callable[[], float] = time.perf_counter
 ) -> HealthCheckResult:
@@ -146,6 +157,7 @@ def _judge_ws(said: Mapping[str, Any], message_limit: float, heartbeat_limit: fl
     return HealthCheckResult(ok, details, _CRITICAL if given_up else _WARNING)
 
 
+@_always_critical
 def check_degradation_state(state: DegradationState, risk_manager: object = None) -> HealthCheckResult:
     """Judge what is paused: a pause of everything is critical; paused symbols and reduce-only pass, with details.
 

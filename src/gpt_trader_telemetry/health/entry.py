@@ -22,6 +22,8 @@ class Entry:
         self.report: CheckReport | None = None
         self.reports = 0
         """How many results came so far."""
+        self.own_gravest: Severity | None = None
+        """The gravest severity that results of its own have had."""
         self.attempt: Attempt | None = None
         """Its run that is under way, and within its time."""
         self.own_loop = OwnLoop()
@@ -69,17 +71,22 @@ class Entry:
             moments.append(self.due)
         return min(moments, default=math.inf)
 
+    @property
+    def gravest(self) -> Severity:
+        """What it means that there is no result: as much as any result so far has meant, or more.
+
+        A broker that hangs is no better than one that refuses.
+        """
+        return Severity.CRITICAL if Severity.CRITICAL in {self.check.severity, self.own_gravest} else Severity.WARNING
+
     def current(self, now: float, *, runner_alive: bool) -> CheckReport:
         """Return what is known now: the last result, pending, or stale."""
         check, report = self.check, self.report
         age = now - self.since
         if age <= STALE_INTERVALS * check.interval + check.timeout + self.patience:
-            return report or CheckReport(check.name, Status.PENDING, check.severity)
+            return report or CheckReport(check.name, Status.PENDING, self.gravest)
         details: dict[str, Any] = {"stale": True, "age_seconds": round(age, 3), "runner_alive": runner_alive}
         if report is None:
-            return CheckReport(check.name, Status.FAIL, check.severity, {**details, "never_ran": True})
+            return CheckReport(check.name, Status.FAIL, self.gravest, {**details, "never_ran": True})
         details["last_status"] = report.status.value
-        # A critical failure that has grown old is no lesser one.
-        severity = report.severity if report.status is Status.FAIL else check.severity
-        severity = Severity.CRITICAL if Severity.CRITICAL in {severity, check.severity} else Severity.WARNING
-        return CheckReport(check.name, Status.FAIL, severity, details, report.checked_at, report.duration_ms)
+        return CheckReport(check.name, Status.FAIL, self.gravest, details, report.checked_at, report.duration_ms)

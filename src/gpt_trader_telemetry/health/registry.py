@@ -4,6 +4,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 
 from gpt_trader_telemetry.errors import UsageError
@@ -11,7 +12,7 @@ from gpt_trader_telemetry.health.attempt import Check, CheckCallable
 from gpt_trader_telemetry.health.loops import running_loop
 from gpt_trader_telemetry.health.meters import Meters
 from gpt_trader_telemetry.health.performance import PERFORMANCE, Performance, performance_json
-from gpt_trader_telemetry.health.result import CheckReport, Status, severity_of
+from gpt_trader_telemetry.health.result import CheckReport, Severity, Status, severity_of
 from gpt_trader_telemetry.health.runner import Runner
 from gpt_trader_telemetry.health.scheduler import Clock, Publish, Scheduler
 from gpt_trader_telemetry.health.scrub import scrub_text
@@ -103,7 +104,9 @@ class Health:
             name: how it is shown.
             check: takes nothing; returns a HealthCheckResult, ``(ok, details)``, a boolean or None for success,
                 or an awaitable of one, which runs on the event loop that runs here and now; or raises.
-            severity: ``warning`` or ``critical``: what its failure means.
+            severity: ``warning`` or ``critical``: what its failure means, unless its result says so itself. A check
+                that gives no result in time means as much as its gravest result so far; the broker's ping is critical
+                at all times.
             interval: seconds from one start to the next.
             timeout: seconds after which it has failed. What cannot be cancelled is left to run, and is not
                 started again before it has ended.
@@ -116,7 +119,7 @@ class Health:
         made = Check(
             name=check_name(name),
             call=check_callable(name, check),
-            severity=severity_of(severity),
+            severity=_at_least_its_own(severity_of(severity), check),
             interval=duration("interval", interval),
             timeout=duration("timeout", timeout),
             depends_on=names("depends_on", depends_on),
@@ -324,6 +327,13 @@ class Health:
     def _note(self, what: str, error: BaseException | None = None) -> None:
         recorder = self._slot.recorder
         (self._faults if recorder is None else recorder.faults).note("health", what, error)
+
+
+def _at_least_its_own(severity: Severity, check: object) -> Severity:
+    """Return the severity that is registered, or critical where a built-in check, maybe in partials, always is."""
+    while isinstance(check, partial):
+        check = check.func
+    return Severity.CRITICAL if getattr(check, "severity", None) is Severity.CRITICAL else severity
 
 
 def _pending(report: CheckReport) -> CheckReport:

@@ -244,7 +244,8 @@ class Scheduler:
         self._tell()
 
     def _fail(self, entry: Entry, now: float, details: Mapping[str, Any], seconds: float | None = None) -> None:
-        self._record(entry, now, Status.FAIL, HealthCheckResult(ok=False, details=details), seconds)
+        result = HealthCheckResult(ok=False, details=details, severity=entry.gravest)
+        self._record(entry, now, Status.FAIL, result, seconds)
 
     def _skip(self, entry: Entry, now: float, name: str, status: str) -> None:
         details = {"skipped_because": name, "dependency_status": status}
@@ -255,6 +256,8 @@ class Scheduler:
     ) -> None:  # fmt: skip
         check, before = entry.check, None if entry.report is None else entry.report.status
         severity = check.severity if result.severity is None else Severity(result.severity)
+        if severity is Severity.CRITICAL:
+            entry.own_gravest = severity
         milliseconds = None if seconds is None else max(0.0, seconds) * 1000.0
         report = CheckReport(check.name, status, severity, result.details, self._wall(), milliseconds)
         entry.report, entry.since = report, now
