@@ -396,7 +396,10 @@ def test_a_check_that_ends_its_own_loop_fails_and_never_goes_on_in_its_next_run(
 
     health = Health(autostart=False)
     health.register("check", check)
-    reports = [health.run_once(10)["check"] for _ in range(3)]
+    reports = []
+    for _ in range(3):
+        reports.append(health.run_once(10)["check"])
+        assert inside == 0
     assert [report.details.get("error_type") for report in reports] == ["RuntimeError", "SystemExit", None]
     assert (reports[2].ok, runs, most) == (True, 3, 1)
     health.stop()
