@@ -1,0 +1,32 @@
+"""The whole walk, in the order in which data flows."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from gpt_trader_telemetry.doctor.bot import examine_bot
+from gpt_trader_telemetry.doctor.exporter import examine_exporter
+from gpt_trader_telemetry.doctor.files import examine_files
+from gpt_trader_telemetry.doctor.finding import Finding
+from gpt_trader_telemetry.doctor.otlp import examine_collector
+from gpt_trader_telemetry.doctor.plan import Plan
+from gpt_trader_telemetry.doctor.prometheus import examine_alertmanager, examine_prometheus
+from gpt_trader_telemetry.doctor.variables import examine_variables
+
+__all__ = ["examine"]
+
+
+def examine(plan: Plan) -> Iterator[Finding]:
+    """Yield what is found, each as soon as it is known."""
+    settings, said = examine_variables(plan.environ)
+    walks: tuple[tuple[str, Iterable[Finding]], ...] = (
+        ("Settings", said),
+        ("Bot", examine_bot(plan)),
+        ("Files", examine_files(plan)),
+        ("Exporter", examine_exporter(plan)),
+        ("Collector", examine_collector(plan, settings)),
+        ("Prometheus", examine_prometheus(plan)),
+        ("Alertmanager", examine_alertmanager(plan)),
+    )
+    for area, findings in walks:
+        for finding in findings:
+            yield replace(finding, area=area)
