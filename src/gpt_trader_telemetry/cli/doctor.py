@@ -103,7 +103,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     except ValueError as error:
         raise ValueError(f"--token-file: {error}") from None
     return Plan(
-        environ=environ,
+        variables=environ,
         bot=_server(arguments.url, _own_address(environ)),
         exporter=_server(arguments.exporter, "http://127.0.0.1:9000"),
         prometheus=_server(arguments.prometheus, "http://127.0.0.1:9090"),

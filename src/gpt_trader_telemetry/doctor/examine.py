@@ -17,7 +17,7 @@ __all__ = ["examine"]
 
 def examine(plan: Plan) -> Iterator[Finding]:
     """Yield what is found, each as soon as it is known."""
-    settings, said = examine_variables(plan.environ)
+    settings, said = examine_variables(plan.variables)
     walks: tuple[tuple[str, Iterable[Finding]], ...] = (
         ("Settings", said),
         ("Bot", examine_bot(plan)),

@@ -22,7 +22,7 @@ def examine_exporter(plan: Plan) -> Iterator[Finding]:
         else:
             yield problem("endpoint", f"{where}: {trouble.said}", trouble.do)
         return
-    prefix = plan.environ.get("COINBASE_TRADER_METRIC_PREFIX", "").strip() or "coinbase_trader"
+    prefix = plan.variables.get("COINBASE_TRADER_METRIC_PREFIX", "").strip() or "coinbase_trader"
     missing = [name for name in EXPORTED if f"{prefix}_{name}" not in scraped.names]
     if len(missing) == len(EXPORTED):
         yield problem(

@@ -37,8 +37,8 @@ def examine_collector(plan: Plan, settings: Settings | None) -> Iterator[Finding
         yield skipped("endpoint", "OTLP is off: OTEL_EXPORTER_OTLP_ENDPOINT is not set")
         return
     try:
-        url, secure = _address(settings, plan.environ)
-        tls = _trust(plan.environ) if secure else None
+        url, secure = _address(settings, plan.variables)
+        tls = _trust(plan.variables) if secure else None
     except ValueError as error:
         yield problem("endpoint", str(error), "correct OTEL_EXPORTER_OTLP_ENDPOINT and its certificates")
         return
@@ -102,7 +102,7 @@ def _by_grpc(plan: Plan, settings: Settings, url: SplitResult, *, secure: bool) 
     import grpc  # type: ignore[import-untyped] # noqa: PLC0415 - costly to load, and seldom needed
 
     target = url.netloc.rpartition("@")[2]
-    credentials = grpc.ssl_channel_credentials(*(_read(_variable(plan.environ, what)) for what in (
+    credentials = grpc.ssl_channel_credentials(*(_read(_variable(plan.variables, what)) for what in (
         "CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE",
     )))  # fmt: skip
 

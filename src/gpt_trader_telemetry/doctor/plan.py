@@ -35,7 +35,7 @@ class Server:
 class Plan:
     """Where to look, and for how long; durations are in seconds."""
 
-    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     bot: Server
     exporter: Server = Server("http://127.0.0.1:9000")
     prometheus: Server = Server("http://127.0.0.1:9090")

@@ -95,7 +95,7 @@ def _data(plan: Plan, ours: list[Mapping[str, Any]], targets: list[Mapping[str, 
 
 
 def _count(plan: Plan) -> int:
-    names = "|".join({*_PREFIXES, plan.environ.get("COINBASE_TRADER_METRIC_PREFIX", "").strip() or _PREFIXES[0]})
+    names = "|".join({*_PREFIXES, plan.variables.get("COINBASE_TRADER_METRIC_PREFIX", "").strip() or _PREFIXES[0]})
     expression = f'count({{__name__=~"({names})_.+",job={_quoted(plan.job)}}})'
     result = _api(plan, "query?" + urlencode({"query": expression}))["result"]
     return int(float(result[0]["value"][1])) if result else 0
