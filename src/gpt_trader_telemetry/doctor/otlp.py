@@ -90,9 +90,8 @@ def _export(plan: Plan, settings: Settings, url: SplitResult, tls: ssl.SSLContex
     try:
         answer = ask(url, path, seconds=plan.timeout, tls=tls, headers=headers, body=b"")
     except Trouble as trouble:
-        raise Trouble(
-            f"{trouble.said}: it does not take OTLP over HTTP", _OTHER_PROTOCOL.format(*["grpc"] * 2)
-        ) from None
+        remedy = _OTHER_PROTOCOL.format("grpc", "grpc") + ("; https:// if it serves TLS" if tls is None else "")
+        raise Trouble(f"{trouble.said}; OTLP over HTTP it does not take", remedy) from None
     zipped = answer.headers.get("Content-Encoding") == "gzip"
     said = f"HTTP {answer.status}"
     return _Answered(str(answer.status), gzip.decompress(answer.body) if zipped else answer.body, said)
