@@ -58,9 +58,12 @@ def _unanswered(server: Server, trouble: Trouble, option: str) -> Finding:
 
 def _api(plan: Plan, question: str) -> Any:
     answer = ask(plan.prometheus.url, f"/api/v1/{question}", seconds=plan.timeout, tls=plan.tls)
-    if answer.field("status") != "success":
-        said = f"it answers HTTP {answer.status}: {printable(answer.field('error') or 'not as Prometheus does')}"
-        raise Trouble(said, "correct --prometheus; a login in front of it is more than the doctor can pass")
+    said = answer.field("status")
+    if said not in {"success", "error"}:
+        remedy = "correct --prometheus; a login in front of it is more than the doctor can pass"
+        raise Trouble(f"it answers, but not as Prometheus does (HTTP {answer.status})", remedy)
+    if said == "error":
+        raise Trouble(f"it cannot answer: {printable(answer.field('error'))}", "look into its log")
     return answer.field("data")
 
 
