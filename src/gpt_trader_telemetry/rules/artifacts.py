@@ -1,10 +1,12 @@
 """Every file that is generated for the operator, and how each is made."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from gpt_trader_telemetry.rules.alerts import alert_rules
+from gpt_trader_telemetry.rules.dashboards import DASHBOARDS, dashboard_text
 from gpt_trader_telemetry.rules.yaml_text import as_yaml
 from gpt_trader_telemetry.thresholds import Thresholds
 
@@ -17,6 +19,7 @@ def _rules_file(thresholds: Thresholds) -> str:
 
 ARTIFACTS: Final[Mapping[str, Callable[[Thresholds], str]]] = {
     "rules/generated.yml": _rules_file,
+    **{f"grafana/dashboards/{kind.uid}.json": partial(dashboard_text, kind) for kind in DASHBOARDS},
 }
 """Each generated file, by its path below the output folder, and what returns its text."""
 
