@@ -168,10 +168,13 @@ def data_row() -> Row:
             ),
             Panel(
                 title="What kind of issues",
-                answers="Gaps and stale candles point at the feed, spikes and volume at the market or its source.",
-                kind=Kind.BARS, unit="short", width=8,
+                answers=(
+                    "All issues since the bot started: gaps and stale candles point at the feed, spikes and volume at "
+                    "the market or its source."
+                ),
+                kind=Kind.STEPS, unit="short", width=8, lowest=0,
                 queries=[Query(
-                    f"{grown(bot(catalog.DATA_QUALITY_ISSUES_TOTAL), 'issue_type', 'severity')} > 0",
+                    f"sum by (issue_type, severity) ({bot(catalog.DATA_QUALITY_ISSUES_TOTAL)}) > 0",
                     "{{issue_type}} {{severity}}",
                 )],
             ),
