@@ -41,7 +41,7 @@ NOT_OF_THE_PAPER_BOT = {
     "HTTP latency p95": "its exchange is a function call, not HTTP",
     "Rate limit and errors": "its exchange is a function call, not HTTP",
     "PnL by symbol": "it trades one symbol, and does not tell it apart",
-    "Market data staleness": "it names no source for it",
+    "Signal: market data staleness": "it names no source for it",
     "Since the last close and error": "its feed is never closed",
     "Health check duration p95": "its checks run every 5 s, this test takes less",
     "Stores": "it keeps no event store",

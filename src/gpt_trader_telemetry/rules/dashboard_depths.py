@@ -25,13 +25,13 @@ __all__ = ["data_row", "health_row", "market_row", "process_row", "telemetry_row
 
 _UNITS: Final = {"ratio": "percentunit", "ms": "ms", "s": "s", "count": "short"}
 _TITLES: Final = {
-    ORDER_ERROR_RATE: ("Order error rate", "Rejected and failed orders as a share of all."),
-    ORDER_RETRY_RATE: ("Order retry rate", "Submit calls beyond an order's first, for each order."),
-    BROKER_LATENCY_P95_MS: ("Broker latency p95", "The slowest operation's time within which 95 % of its calls end."),
+    ORDER_ERROR_RATE: ("order error rate", "Rejected and failed orders as a share of all."),
+    ORDER_RETRY_RATE: ("order retry rate", "Submit calls beyond an order's first, for each order."),
+    BROKER_LATENCY_P95_MS: ("broker latency p95", "The slowest operation's time within which 95 % of its calls end."),
     WS_STALENESS_SECONDS: ("WebSocket staleness", "How old the last WebSocket message is."),
-    GUARD_TRIP_COUNT: ("Guard trips", "Trips of all guards."),
-    MARKET_DATA_STALENESS_SECONDS: ("Market data staleness", "How old the stalest market data is."),
-    MISSING_DECISION_IDS: ("Missing decision ids", "Orders sent without the decision id that they should have."),
+    GUARD_TRIP_COUNT: ("guard trips", "Trips of all guards."),
+    MARKET_DATA_STALENESS_SECONDS: ("market data staleness", "How old the stalest market data is."),
+    MISSING_DECISION_IDS: ("missing decision ids", "Orders sent without the decision id that they should have."),
 }
 _YES_NO: Final = {"0": ("no", "red"), "1": ("yes", "green")}
 _STALE: Final = {"0": ("fresh", "green"), "1": ("stale", "red")}
@@ -70,7 +70,7 @@ def health_row(thresholds: Thresholds) -> Row:
 def _signal(name: str, thresholds: Thresholds, width: int) -> Panel:
     title, answers = _TITLES[name]
     return Panel(
-        title=title, answers=f"{answers} The signal {name}, over its window, against its limits.",
+        title=f"Signal: {title}", answers=f"{answers} The signal {name}, over its window, against its limits.",
         unit=_UNITS[UNITS[name]], width=width, height=7, lowest=0, limits=thresholds.limits(name),
         runbook=RUNBOOKS[name].partition("#")[2],
         queries=[Query(bot(catalog.SIGNAL_VALUE, f'signal="{name}"'), "{{instance}}")],
