@@ -64,7 +64,7 @@ def _top(thresholds: Thresholds) -> Row:
                 "s", f"max({AGE})", limits=HEARTBEAT_LIMITS, runbook="bot-not-reporting",
             ),
             number(
-                "Worst signal", "The worst of the execution signals of the bots chosen.", "short", f"max({WORST_SIGNAL})",
+                "Worst signal", "The worst execution signal of the bots chosen.", "short", f"max({WORST_SIGNAL})",
                 states=SIGNAL_STATES,
             ),
             number("Equity", "What the accounts chosen are worth together.", "currencyUSD", f"sum({equity})"),
