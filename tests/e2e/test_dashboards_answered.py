@@ -12,13 +12,12 @@ from emitting_everything import bot_of_everything, exporter_stand_in
 from paper_process import running, wait_for
 from prometheus_process import Prometheus, scraping
 
-from gpt_trader_telemetry.thresholds import Thresholds
-
 pytestmark = pytest.mark.skipif(
     shutil.which("prometheus") is None, reason="prometheus is not on this machine (Debian package: prometheus)"
 )
 COLLECTOR = Path(__file__).parents[2] / "collector"
 FILES = sorted((COLLECTOR / "grafana" / "dashboards").glob("*.json"))
+FLEET = "grafana/dashboards/gpt-trader-fleet.json"
 CONFIG = """
 global: {{scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 500ms}}
 rule_files: ["{rules}"]
@@ -34,6 +33,9 @@ scrape_configs:
 """
 EXPORTERS_ALONE = "From the exporter"
 """How the panels begin that no bot fills by itself."""
+
+BOTS_ALONE = {"Signals of each bot", "Orders by result", "Order error ratio of each bot", "Submit p95 of each bot"}
+"""Panels of the fleet that the exporter has nothing for: no file of a bot tells of it."""
 
 NOT_OF_THE_PAPER_BOT = {
     "Circuit breaker": "its exchange client has no circuit breaker",
@@ -112,7 +114,9 @@ def test_every_query_returns_data(prometheus, panel):
 )
 def test_one_panel_serves_both_roads(prometheus, panel, job, prefix):
     """The bot's names, the exporter's, and those of an exporter with a prefix of one's own."""
-    if job == "everything" and panel["description"].startswith(EXPORTERS_ALONE):
+    exporters_alone = job == "everything" and panel["description"].startswith(EXPORTERS_ALONE)
+    bots_alone = job != "everything" and panel["title"] in BOTS_ALONE
+    if exporters_alone or bots_alone:
         assert not any(answered(prometheus, target["expr"], job, prefix) for target in panel["targets"])
     else:
         assert any(answered(prometheus, target["expr"], job, prefix) for target in panel["targets"])
@@ -130,6 +134,22 @@ def test_the_paper_bot_fills_the_panels(prometheus):
     assert empty == set(NOT_OF_THE_PAPER_BOT)
 
 
+def test_the_fleet_counts_each_bot_once(prometheus):
+    """By the road that was chosen: one that is scraped and exported is not two, nor its money."""
+    numbers = {panel["title"]: panel["targets"][0]["expr"] for panel in panels(COLLECTOR / FLEET)}
+
+    def number(title: str, prefix: str) -> float:
+        expression = numbers[title].replace("${prefix}", prefix).replace("$job", ".*")
+        ((_, value),) = prometheus.query(expression).items()
+        return value
+
+    assert number("Bots heard of", "gpt_trader") == 2
+    assert number("Bots heard of", "my_desk") == 1
+    assert number("Silent bots", "gpt_trader") == 0
+    assert number("Equity", "my_desk") == 1000.5
+    assert number("Bots with a critical signal", "gpt_trader") >= 1
+
+
 def test_the_variables_find_what_there_is_to_choose(prometheus):
     """Jobs and bots, as Grafana asks Prometheus for them."""
     for path in FILES:
@@ -143,15 +163,3 @@ def test_the_variables_find_what_there_is_to_choose(prometheus):
                 assert len(found) == 4, found
                 if label == "job":
                     assert found == ["everything", "gpt-trader", "gpt-trader-exporter", "renamed-exporter"]
-
-
-def test_thresholds_are_those_of_the_signals():
-    """What is drawn is what the bot judges by."""
-    drawn = {
-        panel["title"]: [step["value"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"][1:]]
-        for panel in panels(COLLECTOR / "grafana" / "dashboards" / "gpt-trader-bot.json")
-    }
-    playbook = Thresholds()
-    assert drawn["Order error ratio"] == list(playbook.limits("order_error_rate"))
-    assert drawn["Broker latency p95"] == list(playbook.limits("broker_latency_p95_ms"))
-    assert drawn["Guard trips in five minutes"] == list(playbook.limits("guard_trip_count"))

@@ -148,6 +148,18 @@ def test_the_playbooks_eight_panels_are_in_sight():
     assert len(open_panels["PnL breakdown"]["targets"]) == 4
 
 
+def test_limits_in_milliseconds_are_drawn_in_seconds():
+    """Where the histogram is in seconds; the signal's own panel keeps its unit."""
+    drawn = {
+        panel["title"]: [step["value"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]]
+        for panel in everything(DOCUMENTS["gpt-trader-bot"])
+        if panel["type"] != "row"
+    }
+    assert drawn["Broker latency p95"] == drawn["Submit p95"] == [None, 1, 3]
+    assert drawn["Signal: broker latency p95"] == [None, 1000, 3000]
+    assert drawn["Order errors"] == drawn["Order error ratio"] == [None, 0.05, 0.15]
+
+
 def test_every_signal_is_shown_against_its_own_limits():
     """And other thresholds make another dashboard."""
     for thresholds in (Thresholds(), Thresholds(order_error_rate_warn=0.01, guard_trip_count_crit=77)):

@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 
 from gpt_trader_telemetry import catalog
-from gpt_trader_telemetry.rules.dashboard_depths import data_row, health_row, market_row, process_row, telemetry_row
+from gpt_trader_telemetry.rules.dashboard_depths import (
+    data_row,
+    health_row,
+    machine_row,
+    market_row,
+    process_row,
+    telemetry_row,
+)
 from gpt_trader_telemetry.rules.panels import Kind, Panel, Query, Row
 from gpt_trader_telemetry.rules.promql_series import CHOSEN, bot, either, prefixed, quantile
 from gpt_trader_telemetry.rules.shown import (
@@ -43,6 +50,7 @@ def bot_rows(thresholds: Thresholds) -> Sequence[Row]:
         market_row(thresholds),
         data_row(),
         process_row(),
+        machine_row(),
         telemetry_row(),
     )
 
@@ -73,8 +81,8 @@ def _top(thresholds: Thresholds) -> Row:
                 f"sum({either(catalog.TOTAL_PNL)})",
             ),
             number(
-                "Exposure", "What is held in all symbols together.", "currencyUSD",
-                f"sum({either(catalog.SYMBOL_EXPOSURE)})",
+                "Gross exposure", "What is held in all symbols together, long and short alike.", "currencyUSD",
+                f"sum(abs({either(catalog.SYMBOL_EXPOSURE)}))",
             ),
             number(
                 "Open orders", "Orders that wait at the broker.", "short", f"sum({either(catalog.OPEN_ORDERS)})",
@@ -153,7 +161,7 @@ def _trading(thresholds: Thresholds) -> Row:
                     "How long trading cycles take: 95 % of them within this time, or the latest one where the exporter "
                     "tells it. The limits are those of a broker call: a longer cycle acts on old prices."
                 ),
-                unit="s", width=12, limits=latency, runbook="broker-latency-p95-high",
+                unit="s", width=12, lowest=0, limits=latency, runbook="broker-latency-p95-high",
                 queries=[Query(f"{cycles} or {prefixed('cycle_latency_ms')} / 1000", "{{instance}}")],
             ),
             Panel(

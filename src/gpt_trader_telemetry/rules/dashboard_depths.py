@@ -21,7 +21,7 @@ from gpt_trader_telemetry.thresholds import (
     Thresholds,
 )
 
-__all__ = ["data_row", "health_row", "market_row", "process_row", "telemetry_row"]
+__all__ = ["data_row", "health_row", "machine_row", "market_row", "process_row", "telemetry_row"]
 
 _UNITS: Final = {"ratio": "percentunit", "ms": "ms", "s": "s", "count": "short"}
 _TITLES: Final = {
@@ -184,16 +184,15 @@ def data_row() -> Row:
 
 def process_row() -> Row:
     """Return where the time and the memory go."""
-    sent, received = prefixed("network_sent_megabytes"), prefixed("network_received_megabytes")
     phases = (("positions", catalog.POSITIONS_FETCH), ("equity", catalog.EQUITY_COMPUTATION))
     return Row(
-        title="Cycle, stores and machine",
+        title="Cycle and stores",
         collapsed=True,
         panels=(
             Panel(
                 title="Where a cycle's time goes",
                 answers="95 % of each phase of a cycle end within this time.",
-                unit="s", width=12, lowest=0,
+                unit="s", width=8, lowest=0,
                 queries=[
                     Query(quantile(0.95, catalog.PROFILE_DURATION, "phase"), "{{phase}}"),
                     *(Query(quantile(0.95, metric), word) for word, metric in phases),
@@ -202,18 +201,29 @@ def process_row() -> Row:
             Panel(
                 title="Cycles",
                 answers="Cycles in a minute, by whether they ended well. None: the bot is up, and does not trade.",
-                kind=Kind.BARS, unit="opm", width=12, runbook="bot-not-trading",
+                kind=Kind.BARS, unit="opm", width=8, runbook="bot-not-trading",
                 queries=[Query(per_minute(bot(catalog.CYCLE_DURATION, part="_count"), "result"), "{{result}}")],
             ),
             Panel(
                 title="Stores",
                 answers="Events in the event store's cache; on the right how full the bounded caches are.",
-                unit="short", width=8, height=7, lowest=0,
+                unit="short", width=8, lowest=0,
                 queries=[
                     Query(bot(catalog.EVENT_STORE_CACHE_SIZE), "events {{instance}}"),
                     Query(bot(catalog.DEQUE_CACHE_FILL), "caches {{instance}}", unit="percentunit"),
                 ],
             ),
+        ),
+    )  # fmt: skip
+
+
+def machine_row() -> Row:
+    """Return what the exporter alone knows."""
+    sent, received = prefixed("network_sent_megabytes"), prefixed("network_received_megabytes")
+    return Row(
+        title="Machine and account limits, from the exporter",
+        collapsed=True,
+        panels=(
             Panel(
                 title="Disk of the machine",
                 answers="From the exporter: how full the bot's disk is, and how much that is.",
@@ -235,7 +245,7 @@ def process_row() -> Row:
             Panel(
                 title="Limits of the account",
                 answers="From the exporter: what the account's trading limit leaves, and its fee tier.",
-                unit="currencyUSD", width=24, height=6,
+                unit="currencyUSD", width=8, height=7,
                 queries=[
                     Query(prefixed("account_limit_remaining"), "limit left {{instance}}"),
                     Query(prefixed("fee_tier"), "fee tier {{tier}} {{instance}}", unit="short"),

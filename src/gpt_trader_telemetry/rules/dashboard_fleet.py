@@ -1,11 +1,12 @@
 """The dashboard of all bots: a line for each, and what they do together."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from gpt_trader_telemetry import catalog
 from gpt_trader_telemetry.rules.panels import Column, Kind, Panel, Query, Row
-from gpt_trader_telemetry.rules.promql_series import bot, either, prefixed, quantile
+from gpt_trader_telemetry.rules.promql_series import bot, either, on_road, prefixed, quantile
 from gpt_trader_telemetry.rules.shown import (
     HEARTBEAT_LIMITS,
     SIGNAL_STATES,
@@ -18,27 +19,38 @@ from gpt_trader_telemetry.rules.shown import (
     per_minute,
     worst_signal,
 )
-from gpt_trader_telemetry.thresholds import BROKER_LATENCY_P95_MS, ORDER_ERROR_RATE, Thresholds
+from gpt_trader_telemetry.thresholds import BROKER_LATENCY_P95_MS, ORDER_ERROR_RATE, Limits, Thresholds
 
 __all__ = ["fleet_rows"]
 
 _ALL: Final = 'job=~"$job"'
 _SUBMIT: Final = ('operation="submit"',)
-_AGE: Final = age_of(_ALL)
+_AGE: Final = age_of(_ALL, within="1h")
+"""With those that have died since: after five minutes Prometheus shows a series no more."""
 _EQUITY: Final = f"{either(catalog.EQUITY, _ALL)} or {prefixed('equity', _ALL)}"
+_ONE: Final = Limits(1, 1)
+"""One is red."""
 _BREAKER_STATES: Final = {"0": ("closed", "green"), "1": ("half open", "yellow"), "2": ("open", "red")}
 
 
 def fleet_rows(thresholds: Thresholds) -> Sequence[Row]:
-    """Return all rows."""
-    return (_top(), _bots(thresholds), _together(thresholds))
+    """Return all rows, over the series of the chosen prefix alone."""
+    return [
+        replace(row, panels=[_on_road(panel) for panel in row.panels])
+        for row in (_top(), _bots(thresholds), _together(thresholds))
+    ]
+
+
+def _on_road(panel: Panel) -> Panel:
+    return replace(panel, queries=[replace(query, expression=on_road(query.expression)) for query in panel.queries])
 
 
 def _top() -> Row:
-    def number(title: str, answers: str, expression: str, unit: str = "short") -> Panel:
+    def number(title: str, answers: str, expression: str, unit: str = "short", limits: Limits | None = None) -> Panel:
         return Panel(
-            title=title, answers=answers, unit=unit, kind=Kind.NUMBER, width=4, height=4, queries=[Query(expression)]
-        )
+            title=title, answers=answers, unit=unit, kind=Kind.NUMBER, width=4, height=4, limits=limits,
+            queries=[Query(expression)],
+        )  # fmt: skip
 
     heard, silent = f"{_AGE} <= {HEARTBEAT_LIMITS.crit:g}", f"{_AGE} > {HEARTBEAT_LIMITS.crit:g}"
     status = worst_signal(_ALL)
@@ -46,10 +58,13 @@ def _top() -> Row:
         panels=(
             number("Bots heard of", "Bots that have told of themselves lately.", f"count({heard}) or vector(0)"),
             number(
-                "Silent bots", "Bots that were heard of within the hour, and are not any more.",
-                f"count({silent}) or vector(0)",
+                "Silent bots", "Bots that were heard of within the hour, and lately not any more.",
+                f"count({silent}) or vector(0)", limits=_ONE,
             ),
-            number("Bots with a critical signal", "Any of a bot's signals.", f"count({status} == 2) or vector(0)"),
+            number(
+                "Bots with a critical signal", "Any of a bot's signals.", f"count({status} == 2) or vector(0)",
+                limits=_ONE,
+            ),
             number("Bots with a warning", "The worst of a bot's signals.", f"count({status} == 1) or vector(0)"),
             number("Equity", "What all accounts are worth together.", f"sum({_EQUITY})", "currencyUSD"),
             number(
@@ -78,7 +93,7 @@ def _bots(thresholds: Thresholds) -> Row:
                     Query(f"{by} ({breaker_of(_ALL)})"),
                     Query(f"{by} ({_EQUITY})"),
                     Query(f"{by} ({either(catalog.TOTAL_PNL, _ALL)})"),
-                    Query(f"sum by (job, instance) ({either(catalog.SYMBOL_EXPOSURE, _ALL)})"),
+                    Query(f"sum by (job, instance) (abs({either(catalog.SYMBOL_EXPOSURE, _ALL)}))"),
                     Query(f"{by} ({either(catalog.OPEN_ORDERS, _ALL)})"),
                     Query(orders),
                     Query(ratio.replace("$__rate_interval", WINDOW)),
@@ -90,7 +105,7 @@ def _bots(thresholds: Thresholds) -> Row:
                     Column("Breaker", states=_BREAKER_STATES),
                     Column("Equity", "currencyUSD"),
                     Column("PnL", "currencyUSD"),
-                    Column("Exposure", "currencyUSD"),
+                    Column("Gross exposure", "currencyUSD"),
                     Column("Open orders"),
                     Column("Orders in 5 min"),
                     Column("Order errors", "percentunit", errors),

@@ -25,6 +25,13 @@ RUNBOOKS: Final = "${runbooks}"
 
 _GREEN, _YELLOW, _RED, _GREY = "green", "yellow", "red", "text"
 
+_RESULTS: Final = {
+    r"/^(success|ok)$|checks ok/": _GREEN,
+    r"/^rejected$/": "orange",
+    r"/^(failed|failure|error)$|checks error/": _RED,
+}
+"""Results have their own colours, wherever they are shown by themselves."""
+
 
 class Kind(Enum):
     """How values are drawn."""
@@ -157,6 +164,10 @@ def _lines(panel: Panel) -> timeseries.Panel:
     if panel.limits is not None:
         style = common_builders.GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.DASHED)
         made = made.thresholds_style(style).axis_soft_max(panel.limits.crit * 1.1)
+    if any("{{result}}" in query.legend or "{{outcome}}" in query.legend for query in panel.queries):
+        for words, colour in _RESULTS.items():
+            fixed = {"mode": "fixed", "fixedColor": colour}
+            made = made.override_by_regexp(words, [dashboard.DynamicConfigValue(id_val="color", value=fixed)])
     return _on_the_right(made, panel)
 
 
@@ -195,7 +206,7 @@ def _number(panel: Panel) -> stat.Panel:
         .color_mode(common.BigValueColorMode.BACKGROUND if coloured else common.BigValueColorMode.NONE)
         .graph_mode(common.BigValueGraphMode.NONE)
         .thresholds(_thresholds(panel.limits))
-        .no_value("none")
+        .no_value("no data")
     )
 
 

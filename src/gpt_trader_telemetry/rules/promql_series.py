@@ -6,7 +6,7 @@ from typing import Final
 
 from gpt_trader_telemetry.catalog import CATALOG, PREFIX, Metric
 
-__all__ = ["CHOSEN", "EXPORTED_HELP", "bot", "either", "named", "prefixed", "quantile", "share"]
+__all__ = ["CHOSEN", "EXPORTED_HELP", "bot", "either", "named", "on_road", "prefixed", "quantile", "share"]
 
 CHOSEN: Final = 'job=~"$job",instance=~"$instance"'
 """What the reader chose at the top."""
@@ -57,6 +57,15 @@ def prefixed(suffix: str, chosen: str = CHOSEN) -> str:
 def either(metric: Metric, chosen: str = CHOSEN) -> str:
     """Return a selector of a metric that has the same name on both roads but for the prefix."""
     return prefixed(metric.name.removeprefix(PREFIX), chosen)
+
+
+def on_road(expression: str) -> str:
+    """Return an expression over the series of the chosen prefix alone, so that no bot counts twice.
+
+    >>> on_road("gpt_trader_open_orders")
+    '${prefix}_open_orders'
+    """
+    return expression.replace(PREFIX, "${prefix}_")
 
 
 def quantile(

@@ -3,7 +3,7 @@
 from typing import Final
 
 from gpt_trader_telemetry import catalog
-from gpt_trader_telemetry.rules.promql_series import CHOSEN, bot, prefixed, share
+from gpt_trader_telemetry.rules.promql_series import CHOSEN, bot, either, prefixed, share
 from gpt_trader_telemetry.settings import Settings
 from gpt_trader_telemetry.thresholds import Limits
 
@@ -24,10 +24,12 @@ SIGNAL_STATES: Final = {
 }  # fmt: skip
 
 
-def age_of(chosen: str) -> str:
-    """Return how long ago a bot, or the exporter's source, last told of itself."""
-    written = prefixed("metrics_timestamp_seconds", chosen)
-    return f"time() - ({bot(catalog.TELEMETRY_HEARTBEAT, chosen=chosen)} or {written})"
+def age_of(chosen: str, within: str = "") -> str:
+    """Return how long ago bots, or exporters' sources, last told of themselves: those alive, or all ``within`` a time."""
+    told = [either(catalog.TELEMETRY_HEARTBEAT, chosen), prefixed("metrics_timestamp_seconds", chosen)]
+    if within:
+        told = [f"last_over_time({selector}[{within}])" for selector in told]
+    return f"time() - ({' or '.join(told)})"
 
 
 def worst_signal(chosen: str) -> str:
@@ -38,7 +40,7 @@ def worst_signal(chosen: str) -> str:
 def breaker_of(chosen: str) -> str:
     """Return the breakers' states; the exporter knows but triggered or not."""
     triggered = f"2 * max by (job, instance) ({prefixed('circuit_breaker_triggered', chosen)})"
-    return f"max by (job, instance, category) ({bot(catalog.CIRCUIT_BREAKER_STATE, chosen=chosen)}) or {triggered}"
+    return f"max by (job, instance, category) ({either(catalog.CIRCUIT_BREAKER_STATE, chosen)}) or {triggered}"
 
 
 def error_ratio(chosen: str, *by: str) -> str:
