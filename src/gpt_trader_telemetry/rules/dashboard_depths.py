@@ -276,13 +276,13 @@ def telemetry_row() -> Row:
             Panel(
                 title="Errors kept away from the bot",
                 answers="Errors inside the telemetry, by component; each is in the bot's log once.",
-                kind=Kind.BARS, unit="short", width=8, height=7,
+                kind=Kind.BARS, unit="short", width=8, height=7, runbook="telemetry-errors",
                 queries=[Query(grown(bot(catalog.TELEMETRY_ERRORS), "component"), "{{component}}")],
             ),
             Panel(
                 title="Export failures",
                 answers="Exports over OTLP that were not delivered; nothing is lost while the next ones are.",
-                kind=Kind.BARS, unit="short", width=8, height=7,
+                kind=Kind.BARS, unit="short", width=8, height=7, runbook="telemetry-export-failing",
                 queries=[Query(grown(bot(catalog.TELEMETRY_EXPORT_FAILURES), "instance"), "{{instance}}")],
             ),
             Panel(
