@@ -136,6 +136,17 @@ def test_health_is_told_with_its_reason(walk, word, status):
     assert (found.status, found.said) == (status, f"{word}: critical checks failing:  [2Jbroker")
 
 
+def test_signals_that_are_not_well_are_named(walk):
+    """So that the report says where to look."""
+    with serving() as telemetry:
+        telemetry.health.mark_ready()
+        for _ in range(20):
+            with telemetry.order_submission(side="buy") as order:
+                order.reject("insufficient_funds")
+        found = walk(examine_bot, bot=at(telemetry)).the("health")
+    assert (found.status, found.said) == ("problem", "unhealthy: signals: CRIT (order_error_rate CRIT)")
+
+
 def test_each_missing_family_says_what_would_emit_it(walk):
     """A bot that decorates nothing."""
     with serving() as telemetry:

@@ -114,7 +114,7 @@ def test_a_whole_stack_is_well(stack):
     assert said["Bot", "movement"].status == "ok"
     assert "1 of 1 up" in said["Prometheus", "target"].said
     assert re.fullmatch(r"\d{3,} series of 'gpt-trader'", said["Prometheus", "query"].said)
-    assert said["Prometheus", "rules"].said.startswith("3 alert rules")
+    assert said["Prometheus", "rules"].said.startswith("4 alert rules")
     assert stack.alertmanager.url.netloc in said["Prometheus", "alerting"].said
     assert said["Alertmanager", "endpoint"].status == "ok"
 

@@ -69,14 +69,25 @@ def _health(plan: Plan, answer: Answer) -> Iterator[Finding]:
         return
     yield ok("endpoint", f"{where} answers")
     explain = f"curl {where}/health/explain says why, and docs/runbooks.md what to do"
+    why = f"{reason}{_named(answer)}"
     if word == "healthy":
-        yield ok("health", f"healthy: {reason}")
+        yield ok("health", f"healthy: {why}")
     elif word == "unhealthy":
-        yield problem("health", f"unhealthy: {reason}", explain)
+        yield problem("health", f"unhealthy: {why}", explain)
     else:
-        yield warning(
-            "health", f"{word}: {reason}", explain if word == "degraded" else "wait, or see what it waits for"
-        )
+        yield warning("health", f"{word}: {why}", explain if word == "degraded" else "wait, or see what it waits for")
+
+
+def _named(answer: Answer) -> str:
+    """Return the signals that are not well, by name."""
+    said = answer.field("signals")
+    signals = said.get("signals") if isinstance(said, dict) else None
+    bad = [
+        f"{one.get('name')} {one.get('status')}"
+        for one in (signals if isinstance(signals, list) else ())
+        if isinstance(one, dict) and one.get("status") in {"WARN", "CRIT"}
+    ]
+    return f" ({printable(', '.join(bad))})" if bad else ""
 
 
 def _metrics(plan: Plan) -> Iterator[Finding]:

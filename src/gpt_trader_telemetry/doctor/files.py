@@ -136,7 +136,7 @@ def _metrics(path: Path, plan: Plan) -> Finding:
     except OSError as error:
         return _unreadable(path, error)
     if said is None:
-        return problem(path.name, "it holds no JSON object", "delete it; the bot writes it anew with each cycle")
+        return problem(path.name, "it holds no JSON object", "the bot writes it with each cycle: is the disk full?")
     written = _time_of(said)
     return _freshness(path.name, path.stat().st_mtime if written is None else written, plan)
 

@@ -22,7 +22,7 @@ def examine_prometheus(plan: Plan) -> Iterator[Finding]:
         targets = _api(plan, "targets?state=active")["activeTargets"]
         yield ok("endpoint", f"{where} answers")
         yield from _data(plan, [target for target in targets if target["labels"].get("job") == plan.job], targets)
-        yield from _rules(_api(plan, "rules")["groups"])
+        yield from _rules(_api(plan, "rules")["groups"], (*_PREFIXES, plan.job))
         yield _firing(_api(plan, "alerts")["alerts"])
         yield _receivers(_api(plan, "alertmanagers")["activeAlertmanagers"])
     except Trouble as trouble:
@@ -109,8 +109,8 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _rules(groups: list[Mapping[str, Any]]) -> Iterator[Finding]:
-    ours = [rule for group in groups for rule in group["rules"] if any(name in rule["query"] for name in _PREFIXES)]
+def _rules(groups: list[Mapping[str, Any]], names: tuple[str, ...]) -> Iterator[Finding]:
+    ours = [rule for group in groups for rule in group["rules"] if any(name in rule["query"] for name in names)]
     alerts = [rule for rule in ours if rule["type"] == "alerting"]
     if not alerts:
         yield problem("rules", "no alert rule on the bot's metrics is loaded: nobody is told of anything", _RULES)

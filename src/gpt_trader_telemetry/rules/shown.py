@@ -25,7 +25,7 @@ SIGNAL_STATES: Final = {
 
 
 def age_of(chosen: str, within: str = "") -> str:
-    """Return how long ago bots, or exporters' sources, last told of themselves: the living, or all ``within`` a time."""
+    """Return how long ago bots, or exporters' sources, last told of themselves: the living, or ``within`` a time."""
     told = [either(catalog.TELEMETRY_HEARTBEAT, chosen), prefixed("metrics_timestamp_seconds", chosen)]
     if within:
         told = [f"last_over_time({selector}[{within}])" for selector in told]
