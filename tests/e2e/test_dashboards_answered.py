@@ -34,7 +34,14 @@ scrape_configs:
 EXPORTERS_ALONE = "From the exporter"
 """How the panels begin that no bot fills by itself."""
 
-BOTS_ALONE = {"Signals of each bot", "Orders by result", "Order error ratio of each bot", "Submit p95 of each bot"}
+BOTS_ALONE = {
+    "Bots with a critical signal",
+    "Bots with a warning",
+    "Signals of each bot",
+    "Orders by result",
+    "Order error ratio of each bot",
+    "Submit p95 of each bot",
+}
 """Panels of the fleet that the exporter has nothing for: no file of a bot tells of it."""
 
 NOT_OF_THE_PAPER_BOT = {

@@ -45,6 +45,11 @@ def _on_road(panel: Panel) -> Panel:
     return replace(panel, queries=[replace(query, expression=on_road(query.expression)) for query in panel.queries])
 
 
+def _counted(some: str, every: str) -> str:
+    """Return how many there are: 0 only where there is something to count, since missing is not zero."""
+    return f"count({some}) or 0 * count({every})"
+
+
 def _top() -> Row:
     def number(title: str, answers: str, expression: str, unit: str = "short", limits: Limits | None = None) -> Panel:
         return Panel(
@@ -56,16 +61,16 @@ def _top() -> Row:
     status = worst_signal(_ALL)
     return Row(
         panels=(
-            number("Bots heard of", "Bots that have told of themselves lately.", f"count({heard}) or vector(0)"),
+            number("Bots heard of", "Bots that have told of themselves lately.", _counted(heard, _AGE)),
             number(
                 "Silent bots", "Bots that were heard of within the hour, and lately not any more.",
-                f"count({silent}) or vector(0)", limits=_ONE,
+                _counted(silent, _AGE), limits=_ONE,
             ),
             number(
-                "Bots with a critical signal", "Any of a bot's signals.", f"count({status} == 2) or vector(0)",
+                "Bots with a critical signal", "Any of a bot's signals.", _counted(f"{status} == 2", status),
                 limits=_ONE,
             ),
-            number("Bots with a warning", "The worst of a bot's signals.", f"count({status} == 1) or vector(0)"),
+            number("Bots with a warning", "The worst of a bot's signals.", _counted(f"{status} == 1", status)),
             number("Equity", "What all accounts are worth together.", f"sum({_EQUITY})", "currencyUSD"),
             number(
                 "Profit and loss", "Of all accounts together.", f"sum({either(catalog.TOTAL_PNL, _ALL)})", "currencyUSD"
