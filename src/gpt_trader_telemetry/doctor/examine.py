@@ -6,7 +6,7 @@ from dataclasses import replace
 from gpt_trader_telemetry.doctor.bot import examine_bot
 from gpt_trader_telemetry.doctor.exporter import examine_exporter
 from gpt_trader_telemetry.doctor.files import examine_files
-from gpt_trader_telemetry.doctor.finding import Finding
+from gpt_trader_telemetry.doctor.finding import Finding, problem
 from gpt_trader_telemetry.doctor.otlp import examine_collector
 from gpt_trader_telemetry.doctor.plan import Plan
 from gpt_trader_telemetry.doctor.prometheus import examine_alertmanager, examine_prometheus
@@ -28,5 +28,14 @@ def examine(plan: Plan) -> Iterator[Finding]:
         ("Alertmanager", examine_alertmanager(plan)),
     )
     for area, findings in walks:
-        for finding in findings:
+        for finding in _to_its_end(findings):
             yield replace(finding, area=area)
+
+
+def _to_its_end(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Hand on what an area finds; a server that answers what nobody foresaw does not hide the areas after it."""
+    try:
+        yield from findings
+    except Exception as error:
+        said = f"what is there cannot be understood ({type(error).__name__})"
+        yield problem("answer", said, "look what listens there, and its version")

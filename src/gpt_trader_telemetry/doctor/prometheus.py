@@ -27,7 +27,7 @@ def examine_prometheus(plan: Plan) -> Iterator[Finding]:
         yield _receivers(_api(plan, "alertmanagers")["activeAlertmanagers"])
     except Trouble as trouble:
         yield _unanswered(plan.prometheus, trouble, "--prometheus")
-    except (LookupError, TypeError, AttributeError):
+    except (LookupError, TypeError, AttributeError, ValueError):
         yield problem("endpoint", f"{where} answers, but not as Prometheus does", "correct --prometheus")
 
 
