@@ -58,16 +58,17 @@ def _folder(folder: Path, plan: Plan) -> Iterator[Finding]:
 
 
 def _rows(path: Path, plan: Plan, query: str) -> list[Any]:
-    # Without a -wal beside it nobody writes, and immutable leaves no file behind, not even for a moment.
-    wal = path.with_name(path.name + "-wal")
-    still = not wal.exists() or not wal.stat().st_size
-    uri = f"file:{quote(str(path.resolve()))}?mode=ro" + ("&immutable=1" if still and not _journal(path) else "")
+    # Reading makes SQLite write files beside a database in WAL mode, unless it is told that nobody changes it.
+    uri = f"file:{quote(str(path.resolve()))}?mode=ro" + ("&immutable=1" if _stands_still(path) else "")
     with closing(sqlite3.connect(uri, uri=True, timeout=plan.timeout)) as connection:
         return connection.execute(query).fetchall()
 
 
-def _journal(path: Path) -> bool:
-    return path.with_name(path.name + "-journal").exists()
+def _stands_still(path: Path) -> bool:
+    """Whether a database is in WAL mode, as its header says, and no process has it open: it would have a -wal."""
+    with path.open("rb") as file:
+        header = file.read(20)
+    return header[18:20] == b"\x02\x02" and not path.with_name(path.name + "-wal").exists()
 
 
 def _database(path: Path, plan: Plan) -> Finding:
