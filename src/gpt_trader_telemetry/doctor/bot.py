@@ -1,7 +1,7 @@
 """The bot's own listener: whether it is there, whether it serves metrics, which, and whether they move."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from gpt_trader_telemetry.doctor.asking import Answer, Trouble, ask, shown
@@ -19,11 +19,18 @@ _LISTEN: Final = (
 )
 
 
-def examine_bot(plan: Plan) -> Iterator[Finding]:
-    """Walk from the port to the series."""
+def examine_bot(plan: Plan, other_road: Callable[[], str] = str) -> Iterator[Finding]:
+    """Walk from the port to the series.
+
+    ``other_road`` says how metrics leave where nobody listens, and need not; it is empty where somebody should.
+    """
     try:
         answer = _get(plan, "/health")
     except Trouble as trouble:
+        other = other_road() if trouble.nobody_listens and not plan.bot.given else ""
+        if other:
+            yield skipped("endpoint", f"nobody listens at {shown(plan.bot.url)}, and need not: {other}")
+            return
         yield problem(
             "endpoint", f"{shown(plan.bot.url)}: {trouble.said}", _LISTEN if trouble.nobody_listens else trouble.do
         )
