@@ -50,13 +50,14 @@ NOT_OF_THE_PAPER_BOT = {
     "HTTP latency p95": "its exchange is a function call, not HTTP",
     "Rate limit and errors": "its exchange is a function call, not HTTP",
     "PnL by symbol": "it trades one symbol, and does not tell it apart",
-    "Signal: market data staleness": "it names no source for it",
     "Since the last close and error": "its feed is never closed",
-    "Health check duration p95": "its checks run every 5 s, this test takes less",
     "Stores": "it keeps no event store",
     "Export failures": "it ships nothing over OTLP here",
 }
 """What the paper bot has nothing to show for, and why; the other bot of this test shows it."""
+
+SELDOM = {"Health check duration p95"}
+"""Its checks run every five seconds: whether one more has run by then is left to chance."""
 
 
 def panels(path: Path) -> list[dict]:
@@ -138,7 +139,7 @@ def test_the_paper_bot_fills_the_panels(prometheus):
         if not panel["description"].startswith(EXPORTERS_ALONE)
         and not any(answered(prometheus, target["expr"], "gpt-trader") for target in panel["targets"])
     }
-    assert empty == set(NOT_OF_THE_PAPER_BOT)
+    assert empty - SELDOM == set(NOT_OF_THE_PAPER_BOT)
 
 
 def test_the_fleet_counts_each_bot_once(prometheus):
