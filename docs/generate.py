@@ -1,4 +1,4 @@
-"""Writes the reference pages that are derived from the code: docs/metrics.md and docs/settings.md.
+"""Writes the reference pages that are derived from the code: docs/metrics.md, settings.md, alerts.md, dashboards.md.
 
 uv run docs/generate.py            # write them
 uv run docs/generate.py --check    # only tell whether they are up to date
@@ -6,13 +6,20 @@ uv run docs/generate.py --check    # only tell whether they are up to date
 
 import ast
 import inspect
+import json
 import sys
+from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 
 from gpt_trader_telemetry import Settings
 from gpt_trader_telemetry.catalog import CATALOG, LATENCY_BUCKETS, REASONS, Kind, Label, Metric
+from gpt_trader_telemetry.rules.alerts import alerts
+from gpt_trader_telemetry.rules.dashboards import DASHBOARDS
+from gpt_trader_telemetry.rules.panels import Panel
+from gpt_trader_telemetry.rules.promql import Alert, span
 from gpt_trader_telemetry.settings import VARIABLES
+from gpt_trader_telemetry.thresholds import Limits, Thresholds
 
 HERE = Path(__file__).parent
 GENERATED = "<!-- Written by docs/generate.py from the code; change it there. -->"
@@ -124,6 +131,50 @@ def settings_page() -> str:
     )
 
 
+def dashboards_page() -> str:
+    """Return what each panel of each dashboard answers."""
+    parts = [
+        GENERATED,
+        "# Dashboards",
+        (
+            "Grafana loads [the bot's](../collector/grafana/dashboards/gpt-trader-bot.json) and [the fleet's]"
+            "(../collector/grafana/dashboards/gpt-trader-fleet.json): by provisioning, or by **Dashboards -> New -> "
+            "Import**. They are made from the catalogue and the thresholds; after a change of yours to the thresholds "
+            "make your own with `gpt-trader-telemetry generate --thresholds bot.env --output my-folder`."
+        ),
+        (
+            "At the top you choose the data source, the prefix (`gpt_trader` is what bots tell themselves, "
+            "`coinbase_trader` what the exporter reads from their files; type another where "
+            "`COINBASE_TRADER_METRIC_PREFIX` sets one), jobs and bots. **Runbooks** is the address under which you "
+            "publish [runbooks.md](runbooks.md): the links of the panels begin with it."
+        ),
+    ]
+    for kind in DASHBOARDS:
+        parts += [f"## {kind.title}", kind.about]
+        for row in kind.rows(Thresholds()):
+            folded = " (folded)" if row.collapsed else ""
+            parts += [f"### {row.title or 'At a glance'}{folded}", panels_table(row.panels)]
+    return "\n\n".join(parts) + "\n"
+
+
+def panels_table(panels: Sequence[Panel]) -> str:
+    """Return a line for each panel."""
+    rows = ["| panel | what it answers | yellow, red above | from |", "|---|---|---|---|"]
+    for panel in panels:
+        answers = panel.answers + (f" [What to do](runbooks.md#{panel.runbook})" if panel.runbook else "")
+        limits = "" if panel.limits is None else spelled(panel.limits, panel.unit)
+        names = "<br>".join(f"`{name}`" for name in panel.metrics)
+        rows.append(f"| {panel.title} | {answers} | {limits} | {names} |")
+    return "\n".join(rows)
+
+
+def spelled(limits: Limits, unit: str) -> str:
+    """Return limits with their unit."""
+    if unit == "percentunit":
+        return f"{100 * limits.warn:g} %, {100 * limits.crit:g} %"
+    return f"{limits.warn:g}, {limits.crit:g}" + (f" {unit}" if unit in {"s", "ms"} else "")
+
+
 def attribute_docs() -> dict[str, str]:
     """Return the text that stands below each field in the source, or below the last of several."""
     found: dict[str, str] = {}
@@ -138,7 +189,35 @@ def attribute_docs() -> dict[str, str]:
     return found
 
 
-PAGES = {"metrics.md": metrics_page, "settings.md": settings_page}
+def alerts_page() -> str:
+    """Return the page about the alert rules: what was decided, all of them, and how they did on days that go wrong."""
+    rows = ["| alert | fires when | for | who hears |", "|---|---|---|---|", *map(alert_row, alerts(Thresholds()))]
+    days = ["| what goes wrong | page, after | ticket, after |", "|---|---|---|"]
+    days += [
+        f"| {day['scenario']} | {told(day['page'])} | {told(day['ticket'])} |"
+        for day in json.loads((HERE / "alert-scenarios.json").read_text())
+    ]
+    text = (HERE / "alerts.template.md").read_text()
+    return f"{GENERATED}\n\n" + text.replace("{{ alerts }}", "\n".join(rows)).replace("{{ days }}", "\n".join(days))
+
+
+def alert_row(alert: Alert) -> str:
+    """Return an alert's row of the table."""
+    hears = "a page" if alert.pages else "a ticket"
+    return f"| [{alert.name}](runbooks.md#{alert.runbook}) | {alert.summary} | {span(alert.hold)} | {hears} |"
+
+
+def told(alerts: dict[str, float]) -> str:
+    """Return who was told of what, and when."""
+    return ", ".join(f"{name} {seconds // 60}:{seconds % 60:02d}" for name, seconds in alerts.items()) or "nobody"
+
+
+PAGES = {
+    "metrics.md": metrics_page,
+    "settings.md": settings_page,
+    "alerts.md": alerts_page,
+    "dashboards.md": dashboards_page,
+}
 
 
 def main() -> int:

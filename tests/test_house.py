@@ -13,7 +13,7 @@ FLOORS = [
     {"catalog", "settings"},
     {"reasons", "recording", "report"},
     {"instrument", "pipeline", "health"},
-    {"http", "rules", "integrations", "replay"},
+    {"http", "rules", "integrations", "replay", "doctor"},
     {"telemetry", "exporter"},
     {"cli", "testing", "distro"},
     {"__init__"},

@@ -1,4 +1,4 @@
-"""Frozen settings; ``Settings.from_env`` is the only reader of the environment in this package.
+"""Frozen settings; this module is the only reader of the environment in this package.
 
 OpenTelemetry's own variables mean what its specification says. What concerns only the wire to the Collector
 (certificates, compression, TLS) is left to OpenTelemetry's exporters, which read it themselves.
@@ -217,6 +217,11 @@ def _is_url(address: str) -> bool:
         return url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0 and address.isprintable()
     except ValueError:  # brackets, a port that is no number
         return False
+
+
+def environment(*beginnings: str) -> dict[str, str]:
+    """Return the variables whose names begin so, as they are now."""
+    return {name: text for name, text in os.environ.items() if name.startswith(beginnings)}
 
 
 def _require(holds: bool, name: str, value: object, meant: str) -> None:  # noqa: FBT001

@@ -11,7 +11,9 @@ from gpt_trader_telemetry._version import __version__
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS: Final[Mapping[str, str]] = {
+    "doctor": "find out why there are no metrics, and what to do",
     "probe": "ask a bot whether it is ready, live or healthy, for HEALTHCHECK and exec probes",
+    "generate": "write the alert rules and dashboards that fit a bot's thresholds",
 }
 """Each subcommand, which is a module of this folder, with the line that --help shows for it."""
 

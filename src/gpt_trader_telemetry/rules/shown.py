@@ -1,0 +1,74 @@
+"""What several dashboards show: expressions, limits and the words for states."""
+
+from typing import Final
+
+from gpt_trader_telemetry import catalog
+from gpt_trader_telemetry.rules.promql_series import CHOSEN, bot, either, prefixed, share
+from gpt_trader_telemetry.settings import Settings
+from gpt_trader_telemetry.thresholds import Limits
+
+__all__ = [
+    "AGE", "BREAKER", "ERROR_RATIO", "HEARTBEAT_LIMITS", "SIGNAL_STATES", "WINDOW", "WORST_SIGNAL", "age_of",
+    "breaker_of", "error_ratio", "grown", "in_seconds", "per_minute", "worst_signal",
+]  # fmt: skip
+
+WINDOW: Final = "5m"
+"""As long as the signals' own."""
+
+_INTERVAL: Final = Settings().export_interval
+HEARTBEAT_LIMITS: Final = Limits(1.5 * _INTERVAL, 3 * _INTERVAL)
+"""A bot that ships over OTLP is heard of once in an interval: one export may be late, two may not."""
+
+SIGNAL_STATES: Final = {
+    "-1": ("UNKNOWN", "text"), "0": ("OK", "green"), "1": ("WARN", "yellow"), "2": ("CRIT", "red"),
+}  # fmt: skip
+
+
+def age_of(chosen: str, within: str = "") -> str:
+    """Return how long ago bots, or exporters' sources, last told of themselves: the living, or ``within`` a time."""
+    told = [either(catalog.TELEMETRY_HEARTBEAT, chosen), prefixed("metrics_timestamp_seconds", chosen)]
+    if within:
+        told = [f"last_over_time({selector}[{within}])" for selector in told]
+    return f"time() - ({' or '.join(told)})"
+
+
+def worst_signal(chosen: str) -> str:
+    """Return the worst signal of each bot."""
+    return f"max by (job, instance) ({bot(catalog.SIGNAL_STATUS, chosen=chosen)})"
+
+
+def breaker_of(chosen: str) -> str:
+    """Return the breakers' states; the exporter knows but triggered or not."""
+    triggered = f"2 * max by (job, instance) ({prefixed('circuit_breaker_triggered', chosen)})"
+    return f"max by (job, instance, category) ({either(catalog.CIRCUIT_BREAKER_STATE, chosen)}) or {triggered}"
+
+
+def error_ratio(chosen: str, *by: str) -> str:
+    """Return the share of orders that were rejected or failed."""
+    grouped = f"sum by ({', '.join(by)})" if by else "sum"
+    bad = bot(catalog.ORDER_SUBMISSION, 'result=~"failed|rejected"', chosen=chosen)
+    every = bot(catalog.ORDER_SUBMISSION, chosen=chosen)
+    return share(f"{grouped} (rate({bad}[$__rate_interval]))", f"{grouped} (rate({every}[$__rate_interval]))")
+
+
+def per_minute(selector: str, *by: str) -> str:
+    """Return how fast a counter grows."""
+    grouped = f"sum by ({', '.join(by)})" if by else "sum"
+    return f"60 * {grouped} (rate({selector}[$__rate_interval]))"
+
+
+def grown(selector: str, *by: str, span: str = "$__rate_interval") -> str:
+    """Return by how much a counter grew."""
+    grouped = f"sum by ({', '.join(by)})" if by else "sum"
+    return f"{grouped} (increase({selector}[{span}]))"
+
+
+def in_seconds(limits: Limits) -> Limits:
+    """Return limits that are in milliseconds in seconds."""
+    return Limits(limits.warn / 1000, limits.crit / 1000)
+
+
+AGE: Final = age_of(CHOSEN)
+WORST_SIGNAL: Final = worst_signal(CHOSEN)
+BREAKER: Final = breaker_of(CHOSEN)
+ERROR_RATIO: Final = error_ratio(CHOSEN)
