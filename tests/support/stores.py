@@ -20,10 +20,10 @@ PROMETHEUS_FILE = FILES / "prometheus-behind-gateway.yml"
 
 
 class Store:
-    """A running store; ask it with ``query``."""
+    """A running server; ask it with ``query``."""
 
-    def __init__(self, command: list[str], url: str, write_path: str, log: Path) -> None:
-        self.url, self.remote_write, self._log = url, url + write_path, log
+    def __init__(self, command: list[str], url: str, log: Path) -> None:
+        self.url, self.remote_write, self._log = url, f"{url}/api/v1/write", log
         with log.open("ab") as output:
             self.process = subprocess.Popen(command, stdout=output, stderr=output)
 
@@ -99,7 +99,8 @@ def prometheus(folder: Path) -> Iterator[Store]:
         "prometheus", f"--config.file={PROMETHEUS_FILE}", f"--storage.tsdb.path={folder / 'prometheus'}",
         f"--web.listen-address=127.0.0.1:{port}", "--web.enable-remote-write-receiver",
     ]  # fmt: skip
-    yield from _run(command, port, "/api/v1/write", "/-/ready", folder / "prometheus.log")
+    with running(command, port, ready="/-/ready", log=folder / "prometheus.log") as store:
+        yield store
 
 
 @contextmanager
@@ -112,16 +113,19 @@ def victoria_metrics(folder: Path) -> Iterator[Store]:
         "victoria-metrics", f"-storageDataPath={folder / 'victoria'}", f"-httpListenAddr=127.0.0.1:{port}",
         "-search.latencyOffset=0s",
     ]  # fmt: skip
-    yield from _run(command, port, "/api/v1/write", "/health", folder / "victoria.log")
+    with running(command, port, ready="/health", log=folder / "victoria.log") as store:
+        yield store
 
 
-STORES = {"prometheus": prometheus, "victoria-metrics": victoria_metrics}
-
-
-def _run(command: list[str], port: int, write_path: str, ready: str, log: Path) -> Iterator[Store]:
-    store = Store(command, f"http://127.0.0.1:{port}", write_path, log)
+@contextmanager
+def running(command: list[str], port: int, *, ready: str, log: Path) -> Iterator[Store]:
+    """Run a server that listens on ``port``, from when it answers at ``ready``; it is ended in any case."""
+    store = Store(command, f"http://127.0.0.1:{port}", log)
     try:
         store.wait_until_ready(ready)
         yield store
     finally:
         store.end()
+
+
+STORES = {"prometheus": prometheus, "victoria-metrics": victoria_metrics}
