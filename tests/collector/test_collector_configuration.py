@@ -142,6 +142,9 @@ SENDERS = {"grpc": "grpc", "http/protobuf": "http"}
 def test_tls_and_token_are_asked_of_bots_and_given_by_them(protocol, secrets, tmp_path, monkeypatch):
     """Bot to agent to gateway, each over TLS with a token; without either nothing is taken, and the bot knows."""
     certificate, token = secrets["GPT_TRADER_COLLECTOR_CA"], {"authorization": "Bearer of-the-bots"}
+    (tmp_path / "others").mkdir()
+    # What a machine trusts in general must not win over what a bot is told to trust.
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(make_certificate(tmp_path / "others")[0]))
     with (
         collecting(tmp_path / "gateway", *VARIANTS[6], **secrets) as gateway,
         collecting(
@@ -159,9 +162,6 @@ def test_tls_and_token_are_asked_of_bots_and_given_by_them(protocol, secrets, tm
                 "OTEL_EXPORTER_OTLP_CERTIFICATE": str(trusted or ""),
                 "OTEL_EXPORTER_OTLP_TIMEOUT": "2000",
             }
-            # requests, which sends for OpenTelemetry, lets these win over a certificate that was asked for.
-            for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-                monkeypatch.delenv(name, raising=False)
             for name, value in environment.items():
                 monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name, raising=False)
             with Telemetry(Settings.from_env()) as telemetry:
