@@ -22,6 +22,7 @@ class HttpSender:
         self._exporter = OTLPMetricExporter(**options)
         client: Any = getattr(self._exporter, "_client", None)
         if hasattr(client, "_transport"):
+            _trust_what_was_named(getattr(client._transport, "_session", None))
             client._transport = _Transport(client._transport, self._ear)
 
     def send(self, data: MetricsData, limit: int | None) -> Answer:
@@ -34,6 +35,17 @@ class HttpSender:
         """Close the connection."""
         with hushed(_LOGGER):
             self._exporter.shutdown()
+
+
+def _trust_what_was_named(session: Any) -> None:
+    """Let the certificate that was asked for win over REQUESTS_CA_BUNDLE; for a session's own requests lets it lose."""
+    merge = getattr(session, "merge_environment_settings", None)
+    if merge is not None:
+
+        def merged(url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+            return merge(url, proxies, stream, session.verify if verify is None else verify, cert)
+
+        session.merge_environment_settings = merged
 
 
 class _Transport:
