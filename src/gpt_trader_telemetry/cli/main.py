@@ -12,6 +12,7 @@ __all__ = ["COMMANDS", "main"]
 
 COMMANDS: Final[Mapping[str, str]] = {
     "probe": "ask a bot whether it is ready, live or healthy, for HEALTHCHECK and exec probes",
+    "generate": "write the alert rules and dashboards that fit a bot's thresholds",
 }
 """Each subcommand, which is a module of this folder, with the line that --help shows for it."""
 

@@ -1,0 +1,112 @@
+"""``generate``: the alert rules and dashboards, made from the thresholds that the bot runs with."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Final
+
+from gpt_trader_telemetry.errors import ConfigurationError
+from gpt_trader_telemetry.settings import Settings
+from gpt_trader_telemetry.thresholds import Thresholds
+
+__all__ = ["add_arguments", "run"]
+
+_DRIFT: Final = 1
+_USAGE: Final = 2
+_ENVIRONMENT: Final = "environment"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what it takes."""
+    parser.description = "Write the alert rules and dashboards that fit a bot's thresholds."
+    parser.epilog = _EPILOG
+    parser.add_argument("--check", action="store_true", help="write nothing; end with 1 if a file is not up to date")
+    parser.add_argument(
+        "--output", type=Path, default=Path("collector"), metavar="DIR", help="where to (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--thresholds",
+        metavar="FILE|environment",
+        help="GPT_TRADER_... variables, from a file with a NAME=VALUE each line or from the environment; "
+        "the playbook's without it",
+    )
+
+
+_EPILOG: Final = """\
+exit codes:
+  0  written, or with --check: all is up to date
+  1  with --check: a file is missing or differs
+  2  asked wrongly: arguments, a file, a threshold, or the extra `rules` is not installed
+
+examples:
+  gpt-trader-telemetry generate --check
+  gpt-trader-telemetry generate --thresholds bot.env --output /etc/prometheus
+  GPT_TRADER_ORDER_ERROR_RATE_CRIT=0.2 gpt-trader-telemetry generate --thresholds environment
+"""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write or check the files and return the code."""
+    try:
+        thresholds = _thresholds(arguments.thresholds)
+        return _check(arguments.output, thresholds) if arguments.check else _write(arguments.output, thresholds)
+    except ModuleNotFoundError as error:
+        return _refuse(f"{error.name} is not installed; it comes with gpt-trader-telemetry[rules]")
+    except ConfigurationError as error:
+        return _refuse(str(error))
+    except OSError as error:
+        return _refuse(f"{str(error.filename)!r}: {error.strerror}")
+
+
+def _thresholds(source: str | None) -> Thresholds:
+    if source is None:
+        return Thresholds()
+    if source == _ENVIRONMENT:
+        return Settings.from_env().thresholds
+    return Thresholds.from_mapping(_variables(Path(source)))
+
+
+def _variables(path: Path) -> dict[str, str]:
+    """Read a file as Docker and systemd take it for a service's environment."""
+    variables = {}
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{str(path)!r} is no text") from None
+    for number, line in enumerate(lines, start=1):
+        text = line.strip().removeprefix("export ").strip()
+        if not text or text[0] in "#;":
+            continue
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigurationError(f"{str(path)!r}: line {number} is not of the form NAME=VALUE")
+        value = value.strip()
+        quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+        variables[name.strip()] = value[1:-1] if quoted else value
+    return variables
+
+
+def _check(folder: Path, thresholds: Thresholds) -> int:
+    from gpt_trader_telemetry.rules.artifacts import stale  # noqa: PLC0415 - needs the extra
+
+    drifted = [path for path, _ in stale(folder, thresholds)]
+    for path in drifted:
+        print(f"not up to date: {path}")  # noqa: T201 - what the command is for
+    if not drifted:
+        print("up to date")  # noqa: T201
+    return _DRIFT if drifted else 0
+
+
+def _write(folder: Path, thresholds: Thresholds) -> int:
+    from gpt_trader_telemetry.rules.artifacts import stale  # noqa: PLC0415 - needs the extra
+
+    for path, text in stale(folder, thresholds):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode())
+        print(f"wrote {path}")  # noqa: T201 - what the command is for
+    return 0
+
+
+def _refuse(why: str) -> int:
+    print(f"generate: {why}", file=sys.stderr)  # noqa: T201 - what the command is for
+    return _USAGE
