@@ -4,7 +4,8 @@ from typing import Any, Final
 
 import yaml
 
-_WIDTH: Final = 120
+_WIDTH: Final = 1000
+"""A sentence stays on its line."""
 
 
 class _Dumper(yaml.SafeDumper):

@@ -1,0 +1,222 @@
+"""Whether the bot is there, trades, hears the market, and tells of itself: rules that no signal covers."""
+
+from typing import Final
+
+from gpt_trader_telemetry.catalog import (
+    CYCLE_DURATION,
+    DATA_QUALITY_SCORE,
+    STALE_MARKS,
+    TELEMETRY_ERRORS,
+    TELEMETRY_EXPORT_FAILURES,
+    TELEMETRY_HEARTBEAT,
+    WEBSOCKET_RECONNECTS,
+)
+from gpt_trader_telemetry.health.data_quality import MINIMUM_SCORE
+from gpt_trader_telemetry.rules.promql import Alert, Pace, Record, Rule, number, own_labels, query
+from gpt_trader_telemetry.settings import Settings
+
+__all__ = ["EXPORTER_JOB", "JOB", "feed_rules", "liveness_rules", "telemetry_rules"]
+
+JOB: Final = Settings().service_name
+"""Prometheus' job of a bot that is scraped, and the service name of one that sends."""
+
+EXPORTER_JOB: Final = "gpt-trader-exporter"
+"""The job of the out-of-process exporter."""
+
+DOWN_FOR: Final = 120.0
+"""As long as the playbook's MetricsEndpointDown: a restart is quicker."""
+HEARTBEAT_OLD: Final = 3 * Settings().export_interval
+"""Two exports in a row may be late or lost."""
+NO_CYCLE_FOR: Final = 600.0
+USUAL_CYCLES: Final = 3
+"""Cycles that a bot makes in that time as a rule; one that makes fewer is not judged by it."""
+EXPORTER_DATA_OLD: Final = 300.0
+RECONNECTS: Final = 5
+"""In ten minutes: a feed that is renewed once a minute is no feed."""
+STALE_MARKS_SEEN: Final = 3
+EXPORT_FAILURES: Final = 3
+"""In ten minutes, of about ten exports: one that fails is made up for by the next."""
+
+_DAY: Final = 86_400.0
+_TEN_MINUTES: Final = 600.0
+_FIVE_MINUTES: Final = 300.0
+
+_EXPORTED_AT: Final = '{__name__=~"(coinbase|gpt)_trader_metrics_timestamp_seconds"}'
+_PUSHED: Final = "gpt_trader:pushed_heartbeat:timestamp_seconds"
+_REPORTING: Final = "gpt_trader:bots_reporting:count"
+_CYCLES: Final = "gpt_trader:cycles:increase10m"
+_WHO: Final = "{{ $labels.instance }} of {{ $labels.job }}"
+
+
+def liveness_rules(pace: Pace) -> list[Rule]:
+    """Return the rules for a bot or exporter that is gone, silent or idle."""
+    return [*_bot_down(pace), *_bot_not_reporting(pace), *_bot_not_trading(pace), *_exporter(pace)]
+
+
+def _bot_down(pace: Pace) -> list[Rule]:
+    return [
+        Alert(
+            name="BotDown",
+            expr=query(f"""
+                up == 0
+                  and on (job, instance)
+                (
+                  up{{job="{JOB}"}}
+                    or
+                  last_over_time({TELEMETRY_HEARTBEAT.name}[{pace.span(_DAY)}])
+                )
+            """),
+            severity="critical",
+            hold=DOWN_FOR,
+            summary="A bot that is scraped has not answered for 2 minutes",
+            description=f"{_WHO}: the scrapes fail (up is {{{{ $value }}}}). The bot has ended, hangs, or is cut off.",
+            runbook="bot-down",
+        )
+    ]
+
+
+def _bot_not_reporting(pace: Pace) -> list[Rule]:
+    day = pace.span(_DAY)
+    return [
+        # Where a target is scraped itself, `up` tells of it; here are those whose series somebody else hands on.
+        Record(name=_PUSHED, expr=f"{TELEMETRY_HEARTBEAT.name} unless on (job, instance) up"),
+        Record(
+            name=_REPORTING,
+            expr=query(f"""
+                count by (job) (time() - last_over_time({_PUSHED}[{day}]) <= {pace.seconds(HEARTBEAT_OLD)})
+                  or
+                0 * count by (job) (last_over_time({_PUSHED}[{day}]))
+            """),
+        ),
+        # A restarted bot is another instance, so bots are counted, not named: the median is what is usual.
+        Alert(
+            name="BotNotReporting",
+            expr=f"quantile_over_time(0.5, {_REPORTING}[{day}]) - {_REPORTING} > 0",
+            severity="critical",
+            hold=60,
+            summary="Fewer bots send their metrics over OTLP than did for most of the last day",
+            description=(
+                "{{ $labels.job }}: {{ $value | humanize }} of its bots sent nothing for "
+                f"{number(HEARTBEAT_OLD / 60)} minutes. They have ended, or the Collector has."
+            ),
+            runbook="bot-not-reporting",
+        ),
+    ]
+
+
+def _bot_not_trading(pace: Pace) -> list[Rule]:
+    ten, alive = pace.span(NO_CYCLE_FOR), TELEMETRY_HEARTBEAT.name
+    return [
+        Record(
+            name=_CYCLES,
+            expr=query(f"""
+                sum without ({own_labels(CYCLE_DURATION)}) (increase({CYCLE_DURATION.name}_count[{ten}]))
+                  or
+                0 * {alive}
+            """),
+        ),
+        Alert(
+            name="BotNotTrading",
+            expr=query(f"""
+                time() - {alive} <= {pace.seconds(HEARTBEAT_OLD)}
+                  and on (job, instance)
+                {alive} offset {ten}
+                  and on (job, instance)
+                {_CYCLES} == 0
+                  and on (job, instance)
+                quantile_over_time(0.5, {_CYCLES}[{pace.span(_DAY)}]) >= {USUAL_CYCLES}
+            """),
+            severity="critical",
+            hold=60,
+            summary=f"A bot is up and has ended no trading cycle for {number(NO_CYCLE_FOR / 60)} minutes",
+            description=(
+                f"{_WHO}: no cycle for {number(NO_CYCLE_FOR / 60)} minutes, where it usually makes "
+                f"{USUAL_CYCLES} or more; it was alive {{{{ $value | humanizeDuration }}}} ago."
+            ),
+            runbook="bot-not-trading",
+        ),
+    ]
+
+
+def _exporter(pace: Pace) -> list[Rule]:
+    return [
+        Alert(
+            name="ExporterDown",
+            expr=query(f"""
+                up == 0
+                  and on (job, instance)
+                (
+                  up{{job="{EXPORTER_JOB}"}}
+                    or
+                  last_over_time({_EXPORTED_AT}[{pace.span(_DAY)}])
+                )
+            """),
+            severity="critical",
+            hold=DOWN_FOR,
+            summary="The out-of-process exporter has not answered for 2 minutes",
+            description=f"{_WHO}: the scrapes fail (up is {{{{ $value }}}}).",
+            runbook="exporter-not-reporting",
+        ),
+        Alert(
+            name="ExporterDataOld",
+            expr=f"time() - {_EXPORTED_AT} > {pace.seconds(EXPORTER_DATA_OLD)}",
+            severity="critical",
+            hold=60,
+            summary=f"The exporter answers, but the bot wrote nothing for {number(EXPORTER_DATA_OLD / 60)} minutes",
+            description=f"{_WHO}: what the bot wrote last is {{{{ $value | humanizeDuration }}}} old.",
+            runbook="exporter-not-reporting",
+        ),
+    ]
+
+
+def feed_rules(pace: Pace) -> list[Rule]:
+    """Return the rules for market data that comes, but not as it should."""
+    return [
+        Alert(
+            name="WebSocketReconnectLoop",
+            expr=f"floor(increase({WEBSOCKET_RECONNECTS.name}[{pace.span(_TEN_MINUTES)}])) > {RECONNECTS}",
+            severity="critical",
+            summary=f"The WebSocket was connected anew more than {RECONNECTS} times in 10 minutes",
+            description=f"{_WHO}: {{{{ $value | humanize }}}} reconnects in 10 minutes.",
+            runbook="websocket-reconnect-loop",
+        ),
+        Alert(
+            name="StaleMarks",
+            expr=f"floor(increase({STALE_MARKS.name}[{pace.span(_FIVE_MINUTES)}])) > {STALE_MARKS_SEEN}",
+            severity="warning",
+            summary=f"More than {STALE_MARKS_SEEN} marks were stale in 5 minutes when they were needed",
+            description=f"{_WHO}: {{{{ $value | humanize }}}} stale marks in 5 minutes.",
+            runbook="stale-marks",
+        ),
+        Alert(
+            name="DataQualityLow",
+            expr=f"{DATA_QUALITY_SCORE.name} < {number(MINIMUM_SCORE)}",
+            severity="warning",
+            hold=60,
+            summary=f"The quality of the candles that were loaded is below {number(MINIMUM_SCORE)}",
+            description=f"{_WHO}: {{{{ $labels.symbol }}}} {{{{ $labels.interval }}}} has a score of {{{{ $value }}}}.",
+            runbook="data-quality-low",
+        ),
+    ]
+
+
+def telemetry_rules(pace: Pace) -> list[Rule]:
+    """Return the rules for telemetry that loses data."""
+    return [
+        Alert(
+            name="TelemetryExportFailing",
+            expr=f"floor(increase({TELEMETRY_EXPORT_FAILURES.name}[{pace.span(_TEN_MINUTES)}])) > {EXPORT_FAILURES}",
+            severity="warning",
+            summary=f"More than {EXPORT_FAILURES} exports were not delivered in 10 minutes",
+            description=f"{_WHO}: {{{{ $value | humanize }}}} exports over {{{{ $labels.road }}}} failed in 10 min.",
+            runbook="telemetry-export-failing",
+        ),
+        Alert(
+            name="TelemetryErrors",
+            expr=f"increase({TELEMETRY_ERRORS.name}[{pace.span(_TEN_MINUTES)}]) > 0",
+            severity="warning",
+            summary="The telemetry had errors inside, and may have lost what it was to record",
+            description=f"{_WHO}: {{{{ $value | humanize }}}} errors in {{{{ $labels.component }}}} in 10 minutes.",
+            runbook="telemetry-errors",
+        ),
+    ]
