@@ -213,7 +213,7 @@ def telemetry_rules(pace: Pace) -> list[Rule]:
         ),
         Alert(
             name="TelemetryErrors",
-            expr=f"increase({TELEMETRY_ERRORS.name}[{pace.span(_TEN_MINUTES)}]) > 0",
+            expr=f"floor(increase({TELEMETRY_ERRORS.name}[{pace.span(_TEN_MINUTES)}])) > 0",
             severity="warning",
             summary="The telemetry had errors inside, and may have lost what it was to record",
             description=f"{_WHO}: {{{{ $value | humanize }}}} errors in {{{{ $labels.component }}}} in 10 minutes.",

@@ -1,6 +1,5 @@
 """The words that rules are made of: durations, numbers, and rules as Prometheus loads them."""
 
-import math
 from dataclasses import dataclass, field
 from textwrap import dedent
 from typing import Any, Final, Literal
@@ -22,7 +21,7 @@ class Pace:
     """How many times faster than the wall's the clock of the rules goes: 1, but where hours are played in minutes.
 
     >>> Pace().span(300), Pace(30).span(300), Pace(30).seconds(10)
-    ('5m', '10s', '0.333333333333333')
+    ('5m', '10s', '0.3333333333333333')
     """
 
     factor: float = 1.0
@@ -51,12 +50,12 @@ def span(seconds: float) -> str:
 
 
 def number(value: float) -> str:
-    """Spell a number without loss of what matters and without a useless point.
+    """Spell a number exactly, without a point that says nothing.
 
     >>> number(3.0), number(0.05), number(1234567.0)
     ('3', '0.05', '1234567')
     """
-    return f"{value:.0f}" if math.isclose(value, round(value), abs_tol=1e-12) else f"{value:.15g}"
+    return f"{value:.0f}" if value == round(value) else repr(float(value))
 
 
 def minutes(seconds: float) -> str:

@@ -147,7 +147,7 @@ ALERT_NAMES: Final[Mapping[str, str]] = {signal: _JUDGED[signal].alert for signa
 """The alert of each signal; its warning and its critical rule share the name, so that one inhibits the other."""
 
 _SAY: Final[Mapping[str, Callable[[float], str]]] = {
-    "ratio": lambda value: f"{number(value * 100)} %",
+    "ratio": lambda value: f"{value * 100:.12g} %",
     "ms": lambda value: f"{number(value)} ms",
     "s": lambda value: f"{number(value)} s",
     "count": number,

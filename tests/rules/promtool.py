@@ -1,0 +1,67 @@
+"""Cases, given to promtool all at once."""
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rule_cases import STEP, Case, spelled
+
+COLLECTOR = Path(__file__).parents[2] / "collector"
+FILES = (COLLECTOR / "rules" / "generated.yml", COLLECTOR / "rules" / "playbook.yml")
+
+Rule = Mapping[str, Any]
+Groups = Mapping[str, Sequence[Rule]]
+"""Rules by their group's name."""
+
+
+def committed() -> Groups:
+    """Read the groups of the rule files."""
+    return {group["name"]: group["rules"] for file in FILES for group in yaml.safe_load(file.read_text())["groups"]}
+
+
+def alerting(groups: Groups) -> dict[tuple[str, str], Rule]:
+    """Return alerting rules by name and severity."""
+    rules = [rule for group in groups.values() for rule in group if "alert" in rule]
+    return {(rule["alert"], rule["labels"]["severity"]): rule for rule in rules}
+
+
+def as_test(case: Case, rules: Mapping[tuple[str, str], Rule]) -> dict[str, Any]:
+    """Return a case as promtool takes it."""
+    target = {"job": "gpt-trader", "instance": "bot:8080"} if case.labels is None else case.labels
+    expected = []
+    for second, said in case.at.items():
+        alerts = []
+        for severity, description in said.items():
+            rule = rules[case.alert, severity]
+            texts = {**rule["annotations"], "description": description} if "annotations" in rule else {}
+            alerts.append({"exp_labels": {**target, **rule["labels"]}, "exp_annotations": texts})
+        expected.append({"eval_time": f"{second}s", "alertname": case.alert, "exp_alerts": alerts})
+    return {
+        "name": f"{case.alert}: {case.promise}",
+        "interval": f"{STEP}s",
+        "input_series": [{"series": name, "values": spelled(values)} for name, values in case.series.items()],
+        "alert_rule_test": expected,
+    }
+
+
+def failures(folder: Path, cases: Sequence[Case], groups: Groups) -> str:
+    """Run promtool and return what it says against the cases; nothing if all hold.
+
+    A case is given the group that its alert is in: evaluating the others as well takes longer, and changes nothing.
+    """
+    rules, files = alerting(groups), []
+    for name, group in groups.items():
+        names = {rule.get("alert") for rule in group}
+        tests = [as_test(case, rules) for case in cases if case.alert in names]
+        rule_file, test_file = folder / f"{name}.yml", folder / f"{name}_test.yml"
+        rule_file.write_text(json.dumps({"groups": [{"name": name, "rules": group}]}))
+        test_file.write_text(
+            json.dumps({"rule_files": [rule_file.name], "evaluation_interval": f"{STEP}s", "tests": tests})
+        )
+        files += [test_file] if tests else []
+    done = subprocess.run(["promtool", "test", "rules", *files], capture_output=True, text=True, check=False)
+    assert done.stdout.count("SUCCESS") == len(files) or done.returncode, done.stdout + done.stderr
+    return "" if done.returncode == 0 else done.stdout + done.stderr
