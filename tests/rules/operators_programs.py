@@ -1,0 +1,250 @@
+"""A real Prometheus and a real Alertmanager with the operator's own files, at a faster clock, and who is notified."""
+
+import json
+import re
+import socket
+import subprocess
+import threading
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import yaml
+from promtool import COLLECTOR
+
+from gpt_trader_telemetry.rules.alerts import alert_rules
+from gpt_trader_telemetry.rules.promql import Pace, span
+from gpt_trader_telemetry.thresholds import Thresholds
+
+PATIENCE = 20.0
+DURATION = re.compile(r"^(\d+)(s|m|h|d)$")
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+def quicker(text: str, factor: float) -> str:
+    """Shorten a duration."""
+    number, unit = DURATION.fullmatch(text).groups()
+    return span(int(number) * SECONDS[unit] / factor)
+
+
+@contextmanager
+def served(answer: Callable[[str, bytes], bytes], port: int = 0) -> Iterator[ThreadingHTTPServer]:
+    """Serve whatever is asked for from a function of the path and the body; 503 where that raises LookupError."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            try:
+                status, text = 200, answer(self.path, body)
+            except LookupError:
+                status, text = 503, b""
+            self.send_response(status)
+            self.send_header("Content-Type", "text/plain; version=0.0.4")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            with suppress(OSError):
+                self.wfile.write(text)
+
+        do_POST = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(PATIENCE)
+
+
+class Heard:
+    """Every notification that came, on the pager or as a ticket."""
+
+    def __init__(self) -> None:
+        self.alerts: list[tuple[str, float, dict[str, Any]]] = []
+
+    def take(self, path: str, body: bytes) -> bytes:
+        """Note a webhook's call."""
+        now = time.time()
+        for alert in json.loads(body)["alerts"]:
+            self.alerts.append((path.strip("/"), now, alert))
+        return b""
+
+    def firing(self, job: str) -> dict[str, dict[str, float]]:
+        """Return by channel which alerts of a job were told to fire, each with the time at which it first was."""
+        told: dict[str, dict[str, float]] = {"page": {}, "ticket": {}}
+        for channel, now, alert in list(self.alerts):
+            name = f"{alert['labels']['alertname']} {alert['labels']['severity']}"
+            if alert["labels"].get("job") == job and alert["status"] == "firing":
+                told[channel].setdefault(name, now)
+        return told
+
+    def resolved(self, job: str) -> dict[str, float]:
+        """Return which alerts of a job were told to be over, and when they last were."""
+        return {
+            f"{alert['labels']['alertname']} {alert['labels']['severity']}": now
+            for _, now, alert in list(self.alerts)
+            if alert["labels"].get("job") == job and alert["status"] == "resolved"
+        }
+
+
+def alertmanager_config(factor: float, webhook: str) -> dict[str, Any]:
+    """Return the operator's routing with shorter waits and the test's own receivers behind the same names."""
+    config = yaml.safe_load((COLLECTOR / "alertmanager.yml").read_text())
+    for route in (config["route"], *config["route"]["routes"]):
+        for wait in ("group_wait", "group_interval", "repeat_interval"):
+            route[wait] = quicker(route[wait], factor)
+    for receiver in config["receivers"]:
+        for hook in receiver["webhook_configs"]:
+            hook["url"] = webhook + urllib.parse.urlsplit(hook["url"]).path
+    return config
+
+
+def playbook_for(job: str, factor: float) -> dict[str, Any]:
+    """Return the playbook's group at a faster clock, looking at one job alone, since it adds up all that there are.
+
+    A latency of 3 s is 3 s of the faster clock, and the job is put on what has none.
+    """
+    (group,) = yaml.safe_load((COLLECTOR / "rules" / "playbook.yml").read_text())["groups"]
+    rules = []
+    for rule in group["rules"]:
+        expr = rule["expr"].replace('job="gpt-trader"', f'job="{job}"')
+        expr = re.sub(
+            r"(gpt_trader_\w+)(\{)?", lambda found: f'{found[1]}{{job="{job}"' + (", " if found[2] else "}"), expr
+        )
+        expr = expr.replace("[5m]", f"[{span(300 / factor)}]").replace(
+            " > 3", f" > {3 / factor}" if "quantile" in expr else " > 3"
+        )
+        rules.append(
+            {**rule, "expr": expr, "for": quicker(rule["for"], factor), "labels": {**rule["labels"], "job": job}}
+        )
+    return {"name": f"playbook {job}", "rules": rules}
+
+
+@contextmanager
+def program(command: list[str], ready: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program until it answers at an address, and end it in any case."""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        log: list[bytes] = []
+        reader = threading.Thread(target=lambda: log.extend(process.stderr), daemon=True)
+        reader.start()
+        try:
+            deadline = time.monotonic() + PATIENCE
+            while True:
+                with suppress(OSError), urllib.request.urlopen(ready, timeout=1):
+                    break
+                assert process.poll() is None, b"".join(log).decode()
+                assert time.monotonic() < deadline, b"".join(log).decode()
+                time.sleep(0.05)
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+            reader.join(PATIENCE)
+
+
+class Operators:
+    """Prometheus, Alertmanager and whoever is notified."""
+
+    def __init__(self, prometheus: str, heard: Heard) -> None:
+        self.url = prometheus
+        self.heard = heard
+
+    def get(self, path: str, **parameters: object) -> Any:
+        """Ask Prometheus' HTTP API."""
+        query = urllib.parse.urlencode(parameters)
+        with urllib.request.urlopen(f"{self.url}/api/v1/{path}?{query}", timeout=PATIENCE) as answer:
+            return json.load(answer)["data"]
+
+    def fired(self, job: str) -> dict[str, float]:
+        """Return every alert of a job that fired, notified or inhibited, and since when."""
+        now = time.time()
+        found = self.get(
+            "query_range", query=f'ALERTS{{job="{job}",alertstate="firing"}}', start=now - 300, end=now, step="0.5"
+        )["result"]
+        return {
+            f"{series['metric']['alertname']} {series['metric']['severity']}": float(series["values"][0][0])
+            for series in found
+        }
+
+    def rules(self) -> list[Mapping[str, Any]]:
+        """Return all rules and how they fare."""
+        return [rule for group in self.get("rules")["groups"] for rule in group["rules"]]
+
+
+@contextmanager
+def operators(
+    folder: Path, thresholds: Thresholds, factor: float, targets: Mapping[str, int], *, handed_on: frozenset[str]
+) -> Iterator[Operators]:
+    """Run both programs over targets: a port of each job. What is ``handed_on`` keeps the labels that it comes with."""
+    heard = Heard()
+    with ExitStack() as stack:
+        receiver = stack.enter_context(served(heard.take))
+        ports = [free_port(), free_port()]
+        webhook = f"http://127.0.0.1:{receiver.server_address[1]}"
+        (folder / "alertmanager.json").write_text(json.dumps(alertmanager_config(factor, webhook)))
+        groups = [*alert_rules(thresholds, Pace(factor))["groups"], *(playbook_for(job, factor) for job in targets)]
+        (folder / "rules.json").write_text(json.dumps({"groups": groups}))
+        every = span(15 / factor)
+        (folder / "prometheus.json").write_text(
+            json.dumps(
+                {
+                    "global": {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every},
+                    "rule_files": [str(folder / "rules.json")],
+                    "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{ports[0]}"]}]}]},
+                    "scrape_configs": [
+                        {
+                            "job_name": job,
+                            "honor_labels": job in handed_on,
+                            "static_configs": [{"targets": [f"127.0.0.1:{port}"]}],
+                        }
+                        for job, port in targets.items()
+                    ],
+                }
+            )
+        )
+        manager, server = (f"http://127.0.0.1:{port}" for port in ports)
+        stack.enter_context(
+            program(
+                [
+                    "prometheus-alertmanager",
+                    f"--config.file={folder / 'alertmanager.json'}",
+                    f"--storage.path={folder / 'alertmanager'}",
+                    f"--web.listen-address=127.0.0.1:{ports[0]}",
+                    "--cluster.listen-address=",
+                ],
+                f"{manager}/-/ready",
+            )
+        )
+        stack.enter_context(
+            program(
+                [
+                    "prometheus",
+                    f"--config.file={folder / 'prometheus.json'}",
+                    f"--storage.tsdb.path={folder / 'data'}",
+                    f"--web.listen-address=127.0.0.1:{ports[1]}",
+                    "--rules.alert.resend-delay=1s",
+                ],
+                f"{server}/-/ready",
+            )
+        )
+        yield Operators(server, heard)

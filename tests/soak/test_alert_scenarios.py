@@ -1,0 +1,338 @@
+"""Days that go wrong, played twenty times as fast before a real Prometheus and a real Alertmanager.
+
+All at once, each under a job of its own. With WRITE_ALERT_SCENARIOS=1 the run writes docs/alert-scenarios.json, which
+docs/alerts.md shows.
+"""
+
+import json
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from operators_programs import Operators, free_port, operators, served
+from promtool import alerting, committed
+from trading_days import FACTOR, THRESHOLDS, Bot, HandingOn
+
+DOCS = Path(__file__).parents[2] / "docs"
+MISSING = [tool for tool in ("prometheus", "prometheus-alertmanager") if shutil.which(tool) is None]
+pytestmark = [
+    pytest.mark.soak,
+    pytest.mark.skipif(bool(MISSING), reason=f"{' and '.join(MISSING)} not on this machine"),
+]
+
+CALM = 20.0
+"""Seconds of peace: what is usual must be known before it can be missed."""
+TROUBLE = 40.0
+"""Seconds of trouble: thirteen minutes for the bots, time for the slowest of the alerts."""
+BREAK = 1.5
+"""Seconds that a restart takes: half a minute for the bots."""
+
+Expected = Mapping[str, frozenset[str]]
+
+
+def expected(page: str = "", ticket: str = "", perhaps: str = "") -> Expected:
+    """Name the alerts that must page, that must make a ticket, and that may make one before something inhibits them."""
+    return {
+        "page": frozenset(f"{name} critical" for name in page.split()),
+        "ticket": frozenset(ticket.split(", ")) - {""},
+        "perhaps": frozenset(perhaps.split(", ")) - {""},
+    }
+
+
+@dataclass
+class Stage:
+    """What a scenario plays on: its bots, and who hands on what they send where Prometheus does not scrape them."""
+
+    job: str
+    bots: list[Bot]
+    handing_on: HandingOn | None = None
+    exported_at: Callable[[], float] = time.time
+    exporter: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def bot(self) -> Bot:
+        return self.bots[0]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A day, what goes wrong, and who is to hear of it."""
+
+    what: str
+    begin: Callable[[Stage], object]
+    heard: Expected
+    bots: int = 1
+    over_otlp: bool = False
+    exporter: bool = False
+    settings: Mapping[str, object] = field(default_factory=dict)
+    quiet_before: Callable[[Bot], object] = lambda bot: None
+
+
+def change(**days: object) -> Callable[[Stage], None]:
+    """Change how the bot's day goes."""
+
+    def begin(stage: Stage) -> None:
+        for name, value in days.items():
+            setattr(stage.bot.day, name, value)
+
+    return begin
+
+
+def restart(stage: Stage) -> None:
+    """End the bot, and start it again with counters at zero."""
+    stage.bot.end()
+    if stage.handing_on:
+        (instance,) = stage.handing_on.bots
+        # What was sent last under the old instance id stays until it expires.
+        del stage.handing_on.bots[instance]
+    time.sleep(BREAK)
+    stage.bot.start()
+    if stage.handing_on:
+        stage.handing_on.bots["b-restarted"] = stage.bot
+
+
+def collector_ends(stage: Stage) -> None:
+    """Have the Collector answer no more."""
+    stage.handing_on.answers = False
+
+
+def stops_writing(stage: Stage) -> None:
+    """Have the bot write no more metrics."""
+    now = time.time()
+    stage.exported_at = lambda: now
+
+
+def bad_data(stage: Stage) -> None:
+    """Load bad candles, and find marks stale."""
+    stage.bot.day.does.append(lambda telemetry: telemetry.record_data_quality("BTC-USD", "1h", 0.8, [("gap", "error")]))
+    stage.bot.day.does.append(lambda telemetry: telemetry.record_counter("gpt_trader_stale_marks_total", 6))
+
+
+def bad_value(stage: Stage) -> None:
+    """Record what is no number."""
+    stage.bot.day.does.append(lambda telemetry: telemetry.record_gauge("gpt_trader_open_orders", float("nan")))
+
+
+def lonely(stage: Stage) -> None:
+    """Have one order refused, in a night without others."""
+
+    def refuse(telemetry) -> None:
+        with telemetry.order_submission(side="buy") as order:
+            order.reject("invalid_price")
+
+    stage.bot.day.does.append(refuse)
+
+
+NOBODY = expected()
+SCENARIOS: dict[str, Scenario] = {
+    "quiet-day": Scenario("A quiet day: orders each ten seconds, one of fifty rejected", change(), NOBODY),
+    "quiet-day-over-otlp": Scenario(
+        "A quiet day of two bots that send over OTLP", change(), NOBODY, bots=2, over_otlp=True
+    ),
+    "order-errors": Scenario(
+        "Every second order is rejected",
+        change(rejected_of=2),
+        expected("OrdersFailing", "OrderErrorRateHigh high", "OrdersFailing warning"),
+    ),
+    "order-retries": Scenario(
+        "The broker asks to try again, once for each order",
+        change(retries=1),
+        expected("OrdersRetried", perhaps="OrdersRetried warning"),
+    ),
+    "slow-broker": Scenario(
+        "Each call takes 4 s",
+        change(slow=True),
+        expected("BrokerSlow", "BrokerLatencyP95High high", "BrokerSlow warning"),
+    ),
+    "guard-spike": Scenario(
+        "A guard trips 12 times at once",
+        change(guards_trip=12),
+        expected("GuardTripBurst", perhaps="GuardTripBurst warning"),
+    ),
+    "silent-feed": Scenario(
+        "The WebSocket is connected and says nothing",
+        change(messages=False),
+        expected("WebSocketStale", perhaps="WebSocketStale warning"),
+    ),
+    "stale-market-data": Scenario(
+        "One symbol's prices stand still while messages come",
+        change(market_data=False),
+        expected("MarketDataStale", perhaps="MarketDataStale warning"),
+    ),
+    "reconnect-loop": Scenario(
+        "The WebSocket is connected anew each 20 s", change(reconnects_every=1.0), expected("WebSocketReconnectLoop")
+    ),
+    "missing-ids": Scenario(
+        "Orders are sent without a decision id",
+        change(decision_id=""),
+        expected("DecisionIdsMissing", perhaps="DecisionIdsMissing warning"),
+    ),
+    "bad-data": Scenario(
+        "Candles with gaps, and six stale marks",
+        bad_data,
+        expected(ticket="DataQualityLow warning, StaleMarks warning"),
+    ),
+    "dead-bot": Scenario(
+        "The bot is killed; Prometheus scraped it",
+        lambda stage: stage.bot.end(),
+        expected("BotDown", perhaps="MetricsEndpointDown critical"),
+    ),
+    "dead-bot-over-otlp": Scenario(
+        "One bot of two is killed; they sent over OTLP",
+        lambda stage: stage.bot.end(),
+        expected("BotNotReporting"),
+        bots=2,
+        over_otlp=True,
+    ),
+    "dead-collector": Scenario(
+        "The Collector of two bots is killed", collector_ends, expected("BotNotReporting"), bots=2, over_otlp=True
+    ),
+    "hung-bot": Scenario(
+        "The bot answers and makes no more cycles", change(cycle_every=1e6), expected("BotNotTrading")
+    ),
+    "restart": Scenario("The bot is restarted in half a minute; counters begin at zero", restart, NOBODY),
+    "restart-over-otlp": Scenario("The same of a bot that sends over OTLP", restart, NOBODY, over_otlp=True),
+    "lonely-failed-order": Scenario(
+        "One order in a night without others fails",
+        lonely,
+        expected(ticket="OrderErrorRateHigh high"),
+        quiet_before=lambda bot: setattr(bot.day, "order_every", 1e6),
+    ),
+    "dead-exporter": Scenario(
+        "The out-of-process exporter is killed",
+        lambda stage: stage.exporter.close(),
+        expected("ExporterDown", perhaps="MetricsEndpointDown critical"),
+        bots=0,
+        exporter=True,
+    ),
+    "silent-exporter": Scenario(
+        "The exporter answers, the bot writes nothing",
+        stops_writing,
+        expected("ExporterDataOld"),
+        bots=0,
+        exporter=True,
+    ),
+    "no-way-to-the-collector": Scenario(
+        "A bot that is scraped also sends over OTLP, to nobody",
+        lambda stage: None,
+        expected(ticket="TelemetryExportFailing warning"),
+        settings={"otlp_endpoint": "http://127.0.0.1:9", "export_interval": 60 / FACTOR, "otlp_timeout": 0.2},
+    ),
+    "bad-values": Scenario("The bot records what is no number", bad_value, expected(ticket="TelemetryErrors warning")),
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Who heard of what in a scenario: seconds of the bots' clock from the beginning of the trouble."""
+
+    page: Mapping[str, float]
+    ticket: Mapping[str, float]
+    fired: Mapping[str, float]
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory) -> Mapping[str, Outcome]:
+    """Play all days at once."""
+    with ExitStack() as stack:
+        stages = {job: _set_up(job, scenario, stack) for job, scenario in SCENARIOS.items()}
+        targets = {job: port for job, (_, port) in stages.items()}
+        handed_on = frozenset(job for job, scenario in SCENARIOS.items() if scenario.over_otlp)
+        folder = tmp_path_factory.mktemp("operators")
+        with operators(folder, THRESHOLDS, FACTOR, targets, handed_on=handed_on) as programs:
+            time.sleep(CALM)
+            begun = time.time()
+            troubles = [
+                threading.Thread(target=scenario.begin, args=(stages[job][0],)) for job, scenario in SCENARIOS.items()
+            ]
+            for trouble in troubles:
+                trouble.start()
+            time.sleep(TROUBLE)
+            for trouble in troubles:
+                trouble.join(10)
+            assert {rule["name"]: rule["lastError"] for rule in programs.rules() if rule["health"] != "ok"} == {}
+            told = {job: _outcome(job, programs, begun) for job in SCENARIOS}
+    if os.environ.get("WRITE_ALERT_SCENARIOS"):
+        _write(told)
+    return told
+
+
+def _set_up(job: str, scenario: Scenario, stack: ExitStack) -> tuple[Stage, int]:
+    """Start a scenario's bots; return what it plays on, and the port that Prometheus scrapes."""
+    stage = Stage(job, [Bot(**scenario.settings) for _ in range(scenario.bots)])
+    for bot in stage.bots:
+        scenario.quiet_before(bot)
+        bot.start()
+        stack.callback(bot.end)
+    if scenario.exporter:
+        series = "coinbase_trader_metrics_timestamp_seconds"
+        port = free_port()
+        stage.exporter.enter_context(served(lambda path, body: f"{series} {stage.exported_at()}\n".encode(), port))
+        stack.callback(stage.exporter.close)
+        return stage, port
+    if scenario.over_otlp:
+        stage.handing_on = HandingOn(job)
+        stage.handing_on.bots.update({f"b-{number}": bot for number, bot in enumerate(stage.bots)})
+        return stage, stack.enter_context(served(stage.handing_on)).server_address[1]
+    return stage, stage.bot.port
+
+
+def _outcome(job: str, programs: Operators, begun: float) -> Outcome:
+    def after(times: Mapping[str, float]) -> dict[str, float]:
+        return {name: (at - begun) * FACTOR for name, at in sorted(times.items(), key=lambda item: item[1])}
+
+    told = programs.heard.firing(job)
+    return Outcome(after(told["page"]), after(told["ticket"]), after(programs.fired(job)))
+
+
+def _write(outcomes: Mapping[str, Outcome]) -> None:
+    rows = [
+        {
+            "scenario": scenario.what,
+            "page": {name.split()[0]: round(seconds) for name, seconds in outcomes[job].page.items()},
+            # Whether a warning is told before its critical alert inhibits it is a matter of luck.
+            "ticket": {
+                name.split()[0]: round(seconds)
+                for name, seconds in outcomes[job].ticket.items()
+                if name in scenario.heard["ticket"]
+            },
+        }
+        for job, scenario in SCENARIOS.items()
+    ]
+    (DOCS / "alert-scenarios.json").write_text(json.dumps(rows, indent=2) + "\n")
+
+
+@pytest.mark.parametrize("job", SCENARIOS)
+def test_the_right_people_hear_the_right_thing(job: str, outcomes) -> None:
+    """Pages exactly as expected; tickets, too, but for warnings that are inhibited sooner or later."""
+    heard, outcome = SCENARIOS[job].heard, outcomes[job]
+    assert set(outcome.page) == heard["page"], outcome
+    assert heard["ticket"] <= set(outcome.ticket) <= heard["ticket"] | heard["perhaps"], outcome
+
+
+def test_nothing_was_told_before_there_was_trouble(outcomes) -> None:
+    """Twenty seconds, or seven minutes for the bots, in which nobody is to be woken; but one never had a Collector."""
+    early = {job: outcome for job, outcome in outcomes.items() if any(at < 0 for at in outcome.fired.values())}
+    assert set(early) <= {"no-way-to-the-collector"}
+
+
+def test_every_generated_alert_fired_somewhere(outcomes) -> None:
+    """And no scenario's alert is missing from the table."""
+    fired = {name for outcome in outcomes.values() for name in outcome.fired}
+    generated = {
+        f"{name} {severity}" for (name, severity), rule in alerting(committed()).items() if "annotations" in rule
+    }
+    assert generated <= fired
+
+
+def test_nobody_hears_of_a_warning_that_is_critical(outcomes) -> None:
+    """Where both fire at once, Alertmanager keeps the warning to itself."""
+    outcome = outcomes["guard-spike"]
+    assert "GuardTripBurst warning" in outcome.fired
+    assert "GuardTripBurst warning" not in outcome.ticket
