@@ -213,7 +213,8 @@ def operators(
                     "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{ports[0]}"]}]}]},
                     "scrape_configs": [
                         {
-                            "job_name": job,
+                            # The Collector is a job of its own; what it hands on names another.
+                            "job_name": f"collector of {job}" if job in handed_on else job,
                             "honor_labels": job in handed_on,
                             "static_configs": [{"targets": [f"127.0.0.1:{port}"]}],
                         }

@@ -60,36 +60,21 @@ def test_every_rule_fires_when_it_should_and_only_then(tmp_path) -> None:
 
 def test_no_rule_is_without_a_case_in_which_it_fires_and_one_in_which_it_does_not() -> None:
     """For each alert at each severity."""
-    fires = {(case.alert, severity) for case in CASES for said in case.at.values() for severity in said}
-    held_back = {
-        (case.alert, severity)
-        for case in CASES
-        for name, severity in alerting(committed())
-        if name == case.alert and any(severity not in said for said in case.at.values())
-    }
-    assert fires == held_back == set(alerting(committed()))
+    rules = set(alerting(committed()))
+    said = [(case.alert, words) for case in CASES for words in case.at.values()]
+    assert {(alert, severity) for alert, words in said for severity in words} == rules
+    assert {
+        (name, severity) for name, severity in rules for alert, words in said if alert == name and severity not in words
+    } == rules
 
 
 @needs_promtool
-@pytest.mark.parametrize(
-    ("alert", "severity"), [("OrdersFailing", "critical"), ("BotDown", "critical"), ("DataQualityLow", "warning")]
-)
-def test_the_cases_can_fail(tmp_path, alert: str, severity: str) -> None:
-    """A rule that waits one scrape longer, or takes the threshold itself for too much, is found out."""
-    cases = [case for case in CASES if case.alert == alert]
-    for change in (_later, _not_strictly):
-        groups = {name: [dict(rule) for rule in rules] for name, rules in committed().items()}
-        change(alerting(groups)[alert, severity])
-        assert alert in failures(tmp_path, cases, groups), change.__name__
-
-
-def _later(rule) -> None:
-    seconds = {"0m": 0, "30s": 30, "1m": 60, "2m": 120, "5m": 300}[rule["for"]]
-    rule["for"] = f"{seconds + 15}s"
-
-
-def _not_strictly(rule) -> None:
-    rule["expr"] = re.sub(r"([<>]) ", r"\1= ", rule["expr"]).replace("== 0", ">= 0")
+def test_the_cases_can_fail(tmp_path) -> None:
+    """A rule that takes the threshold itself for too much is found out; the long runs change every rule in turn."""
+    groups = {name: [dict(rule) for rule in rules] for name, rules in committed().items()}
+    rule = alerting(groups)["OrdersFailing", "critical"]
+    rule["expr"] = rule["expr"].replace("> ", ">= ")
+    assert "OrdersFailing" in failures(tmp_path, [case for case in CASES if case.alert == "OrdersFailing"], groups)
 
 
 def test_the_playbooks_rules_are_as_it_has_them() -> None:

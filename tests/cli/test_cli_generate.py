@@ -1,0 +1,119 @@
+"""``generate``: files that follow the thresholds, and a check that tells when they do not."""
+
+import builtins
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gpt_trader_telemetry.cli.main import main
+from gpt_trader_telemetry.rules.artifacts import ARTIFACTS
+
+COLLECTOR = Path(__file__).parents[2] / "collector"
+RULES = "rules/generated.yml"
+
+
+def limit_in(folder: Path) -> str:
+    """Return the critical error rate of the rules in a folder."""
+    rules = yaml.safe_load((folder / RULES).read_text())["groups"][0]["rules"]
+    (found,) = (
+        rule["expr"]
+        for rule in rules
+        if rule.get("alert") == "OrdersFailing" and rule["labels"]["severity"] == "critical"
+    )
+    return found.partition(" > ")[2]
+
+
+def test_what_is_committed_is_up_to_date(capsys) -> None:
+    """What CI asks: nothing under collector/ differs from what would be generated."""
+    assert main(["generate", "--check", "--output", str(COLLECTOR)]) == 0, capsys.readouterr().out
+    assert capsys.readouterr().out == "up to date\n"
+
+
+def test_it_writes_all_files_and_then_none(tmp_path, capsys) -> None:
+    """A file that is as it should be is left alone."""
+    assert main(["generate", "--output", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == "".join(f"wrote {tmp_path / name}\n" for name in ARTIFACTS)
+    for name in ARTIFACTS:
+        assert (tmp_path / name).read_bytes() == (COLLECTOR / name).read_bytes()
+    assert main(["generate", "--output", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("name", ARTIFACTS)
+def test_check_tells_of_drift_and_writes_nothing(name: str, tmp_path, capsys) -> None:
+    """A file edited by hand or missing ends with 1 and is named."""
+    main(["generate", "--output", str(tmp_path)])
+    for spoil in (lambda path: path.write_text(path.read_text() + " "), Path.unlink):
+        spoil(tmp_path / name)
+        before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        capsys.readouterr()
+        assert main(["generate", "--check", "--output", str(tmp_path)]) == 1
+        assert capsys.readouterr().out == f"not up to date: {tmp_path / name}\n"
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_thresholds_come_from_a_file_that_a_service_is_started_with(tmp_path) -> None:
+    """As Docker and systemd read it: comments, quotes, exports, and variables of others."""
+    file = tmp_path / "bot.env"
+    file.write_text(
+        "# the bot's\n\nexport GPT_TRADER_ORDER_ERROR_RATE_CRIT='0.2'\nOTHER=a=b\nGPT_TRADER_GUARD_TRIP_COUNT_WARN = 1\n"
+    )
+    assert main(["generate", "--output", str(tmp_path), "--thresholds", str(file)]) == 0
+    assert limit_in(tmp_path) == "0.2"
+    assert "gpt_trader:guard_trip_count > 1\n" in (tmp_path / RULES).read_text()
+
+
+def test_thresholds_come_from_the_environment_only_when_asked(tmp_path, monkeypatch) -> None:
+    """What is committed does not depend on who generates it."""
+    monkeypatch.setenv("GPT_TRADER_ORDER_ERROR_RATE_CRIT", "0.25")
+    main(["generate", "--output", str(tmp_path)])
+    assert limit_in(tmp_path) == "0.15"
+    assert main(["generate", "--output", str(tmp_path), "--thresholds", "environment"]) == 0
+    assert limit_in(tmp_path) == "0.25"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("GPT_TRADER_ORDER_ERROR_RATE_CRIT=much\n", "GPT_TRADER_ORDER_ERROR_RATE_CRIT: 'much' is no number"),
+        ("GPT_TRADER_ORDER_ERROR_RATE_CRIT=0.01\n", "order_error_rate_warn cannot be 0.05; it is at most"),
+        ("# fine\nnonsense\n", "line 2 is not of the form NAME=VALUE"),
+        (b"\xff\xfe\x00", "is no text"),
+    ],
+)
+def test_thresholds_that_cannot_be_meant_are_refused_with_the_reason(text, why: str, tmp_path, capsys) -> None:
+    """Exit code 2, one line, nothing written."""
+    file = tmp_path / "bot.env"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert main(["generate", "--output", str(tmp_path / "out"), "--thresholds", str(file)]) == 2
+    said = capsys.readouterr().err
+    assert why in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_or_file_that_is_not_to_be_had_is_named(tmp_path, capsys) -> None:
+    """No traceback for what the operating system refuses."""
+    assert main(["generate", "--thresholds", str(tmp_path / "none.env")]) == 2
+    assert "none.env': No such file or directory" in capsys.readouterr().err
+    (tmp_path / "file").write_text("")
+    assert main(["generate", "--output", str(tmp_path / "file")]) == 2
+    assert "file/" in capsys.readouterr().err
+
+
+def test_without_the_extra_it_says_which(tmp_path, capsys, monkeypatch) -> None:
+    """The rest of the package works without what only this command needs."""
+    real = builtins.__import__
+
+    def without_yaml(name: str, *rest, **more):
+        if name == "yaml":
+            raise ModuleNotFoundError("No module named 'yaml'", name="yaml")
+        return real(name, *rest, **more)
+
+    for module in [name for name in sys.modules if name.startswith("gpt_trader_telemetry.rules") or name == "yaml"]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setattr(builtins, "__import__", without_yaml)
+    assert main(["generate", "--output", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == "generate: yaml is not installed; it comes with gpt-trader-telemetry[rules]\n"

@@ -1,0 +1,45 @@
+"""The rules' cases, tried on rules that are slightly wrong."""
+
+import re
+import shutil
+from collections.abc import Callable
+
+import pytest
+from promtool import alerting, committed, failures
+from rule_cases import CASES
+
+pytestmark = [
+    pytest.mark.soak,
+    pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not on this machine"),
+]
+HOLDS = {"0m": 0, "30s": 30, "1m": 60, "2m": 120, "5m": 300}
+
+
+def later(rule) -> None:
+    """Wait one scrape longer."""
+    rule["for"] = f"{HOLDS[rule['for']] + 15}s"
+
+
+def sooner(rule) -> None:
+    """Wait one scrape less, if it waits at all."""
+    rule["for"] = f"{max(0, HOLDS[rule['for']] - 15)}s"
+
+
+def not_strictly(rule) -> None:
+    """Take the threshold itself for too much, and a target that is up for one that is down."""
+    rule["expr"] = re.sub(r"([<>]) ", r"\1= ", rule["expr"]).replace("== 0", ">= 0")
+
+
+@pytest.mark.parametrize("severity", ["warning", "critical"])
+@pytest.mark.parametrize("change", [later, sooner, not_strictly])
+def test_a_rule_that_is_slightly_wrong_is_found_out(tmp_path, change: Callable, severity: str) -> None:
+    """All generated rules of one severity at once: the cases of each one tell."""
+    groups = {name: [dict(rule) for rule in rules] for name, rules in committed().items()}
+    changed = set()
+    for (name, found), rule in alerting(groups).items():
+        before = dict(rule)
+        if found == severity and "annotations" in rule:
+            change(rule)
+            changed |= {name} if rule != before and not (change is sooner and HOLDS[before["for"]] == 0) else set()
+    told = failures(tmp_path, [case for case in CASES if case.alert in changed], groups)
+    assert set(re.findall(r"alertname: (\w+), time", told)) == changed
