@@ -1,4 +1,4 @@
-"""Writes the reference pages that are derived from the code: docs/metrics.md and docs/settings.md.
+"""Writes the reference pages that are derived from the code: docs/metrics.md, docs/settings.md and docs/alerts.md.
 
 uv run docs/generate.py            # write them
 uv run docs/generate.py --check    # only tell whether they are up to date
@@ -6,13 +6,17 @@ uv run docs/generate.py --check    # only tell whether they are up to date
 
 import ast
 import inspect
+import json
 import sys
 from dataclasses import MISSING, fields
 from pathlib import Path
 
 from gpt_trader_telemetry import Settings
 from gpt_trader_telemetry.catalog import CATALOG, LATENCY_BUCKETS, REASONS, Kind, Label, Metric
+from gpt_trader_telemetry.rules.alerts import alerts
+from gpt_trader_telemetry.rules.promql import Alert, span
 from gpt_trader_telemetry.settings import VARIABLES
+from gpt_trader_telemetry.thresholds import Thresholds
 
 HERE = Path(__file__).parent
 GENERATED = "<!-- Written by docs/generate.py from the code; change it there. -->"
@@ -138,7 +142,30 @@ def attribute_docs() -> dict[str, str]:
     return found
 
 
-PAGES = {"metrics.md": metrics_page, "settings.md": settings_page}
+def alerts_page() -> str:
+    """Return the page about the alert rules: what was decided, all of them, and how they did on days that go wrong."""
+    rows = ["| alert | fires when | for | who hears |", "|---|---|---|---|", *map(alert_row, alerts(Thresholds()))]
+    days = ["| what goes wrong | page, after | ticket, after |", "|---|---|---|"]
+    days += [
+        f"| {day['scenario']} | {told(day['page'])} | {told(day['ticket'])} |"
+        for day in json.loads((HERE / "alert-scenarios.json").read_text())
+    ]
+    text = (HERE / "alerts.template.md").read_text()
+    return f"{GENERATED}\n\n" + text.replace("{{ alerts }}", "\n".join(rows)).replace("{{ days }}", "\n".join(days))
+
+
+def alert_row(alert: Alert) -> str:
+    """Return an alert's row of the table."""
+    hears = "a page" if alert.pages else "a ticket"
+    return f"| [{alert.name}](runbooks.md#{alert.runbook}) | {alert.summary} | {span(alert.hold)} | {hears} |"
+
+
+def told(alerts: dict[str, float]) -> str:
+    """Return who was told of what, and when."""
+    return ", ".join(f"{name} {seconds // 60}:{seconds % 60:02d}" for name, seconds in alerts.items()) or "nobody"
+
+
+PAGES = {"metrics.md": metrics_page, "settings.md": settings_page, "alerts.md": alerts_page}
 
 
 def main() -> int:

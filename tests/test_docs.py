@@ -15,7 +15,7 @@ def load_generator():
     return module
 
 
-@pytest.mark.parametrize("page", ["metrics.md", "settings.md"])
+@pytest.mark.parametrize("page", ["metrics.md", "settings.md", "alerts.md"])
 def test_derived_pages_are_up_to_date(page: str) -> None:
     """`uv run docs/generate.py` would change nothing."""
     assert (ROOT / "docs" / page).read_text() == load_generator().PAGES[page]()

@@ -78,12 +78,16 @@ class Heard:
 
     def __init__(self) -> None:
         self.alerts: list[tuple[str, float, dict[str, Any]]] = []
+        self.incidents: dict[str, set[str]] = {}
+        """Of each job, the groups that were told of: what a pager takes for one incident, however often it is told."""
 
     def take(self, path: str, body: bytes) -> bytes:
         """Note a webhook's call."""
-        now = time.time()
-        for alert in json.loads(body)["alerts"]:
+        now, told = time.time(), json.loads(body)
+        for alert in told["alerts"]:
             self.alerts.append((path.strip("/"), now, alert))
+            if told["status"] == "firing":
+                self.incidents.setdefault(alert["labels"].get("job", ""), set()).add(told["groupKey"])
         return b""
 
     def firing(self, job: str) -> dict[str, dict[str, float]]:
@@ -95,13 +99,14 @@ class Heard:
                 told[channel].setdefault(name, now)
         return told
 
-    def resolved(self, job: str) -> dict[str, float]:
-        """Return which alerts of a job were told to be over, and when they last were."""
-        return {
-            f"{alert['labels']['alertname']} {alert['labels']['severity']}": now
-            for _, now, alert in list(self.alerts)
-            if alert["labels"].get("job") == job and alert["status"] == "resolved"
-        }
+    def instances(self, job: str) -> dict[str, int]:
+        """Return how many instances each alert of a job was told of."""
+        found: dict[str, set[str]] = {}
+        for _, _, alert in list(self.alerts):
+            if alert["labels"].get("job") == job:
+                name = f"{alert['labels']['alertname']} {alert['labels']['severity']}"
+                found.setdefault(name, set()).add(alert["labels"].get("instance", ""))
+        return {name: len(instances) for name, instances in found.items()}
 
 
 def alertmanager_config(factor: float, webhook: str) -> dict[str, Any]:
@@ -191,18 +196,25 @@ class Operators:
         return [rule for group in self.get("rules")["groups"] for rule in group["rules"]]
 
 
+def _target(port: int) -> dict[str, Any]:
+    return {"static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
+
+
 @contextmanager
 def operators(
-    folder: Path, thresholds: Thresholds, factor: float, targets: Mapping[str, int], *, handed_on: frozenset[str]
+    folder: Path, thresholds: Thresholds, factor: float, scraped: Mapping[str, int], handed_on: Mapping[str, int]
 ) -> Iterator[Operators]:
-    """Run both programs over targets: a port of each job. What is ``handed_on`` keeps the labels that it comes with."""
+    """Run both programs over the port of each job that is scraped, and of who hands on what the bots of a job send."""
     heard = Heard()
     with ExitStack() as stack:
         receiver = stack.enter_context(served(heard.take))
         ports = [free_port(), free_port()]
         webhook = f"http://127.0.0.1:{receiver.server_address[1]}"
         (folder / "alertmanager.json").write_text(json.dumps(alertmanager_config(factor, webhook)))
-        groups = [*alert_rules(thresholds, Pace(factor))["groups"], *(playbook_for(job, factor) for job in targets)]
+        groups = [
+            *alert_rules(thresholds, Pace(factor))["groups"],
+            *(playbook_for(job, factor) for job in {**scraped, **handed_on}),
+        ]
         (folder / "rules.json").write_text(json.dumps({"groups": groups}))
         every = span(15 / factor)
         (folder / "prometheus.json").write_text(
@@ -212,13 +224,12 @@ def operators(
                     "rule_files": [str(folder / "rules.json")],
                     "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{ports[0]}"]}]}]},
                     "scrape_configs": [
-                        {
-                            # The Collector is a job of its own; what it hands on names another.
-                            "job_name": f"collector of {job}" if job in handed_on else job,
-                            "honor_labels": job in handed_on,
-                            "static_configs": [{"targets": [f"127.0.0.1:{port}"]}],
-                        }
-                        for job, port in targets.items()
+                        *({"job_name": job, **_target(port)} for job, port in scraped.items()),
+                        # The Collector is a job of its own; what it hands on names another.
+                        *(
+                            {"job_name": f"collector of {job}", "honor_labels": True, **_target(port)}
+                            for job, port in handed_on.items()
+                        ),
                     ],
                 }
             )

@@ -52,6 +52,9 @@ class Stage:
     job: str
     bots: list[Bot]
     handing_on: HandingOn | None = None
+    scraped: int | None = None
+    handed_on: int | None = None
+    """The ports that Prometheus scrapes: the bot's own or the exporter's, and the Collector's."""
     exported_at: Callable[[], float] = time.time
     exporter: ExitStack = field(default_factory=ExitStack)
     refuse: threading.Event = field(default_factory=threading.Event)
@@ -76,6 +79,9 @@ class Scenario:
     heard: Expected
     bots: int = 1
     over_otlp: bool = False
+    """Sent to a Collector, and scraped only there."""
+    both_roads: bool = False
+    """Scraped as well as sent."""
     exporter: bool = False
     sends: bool = False
     """To a receiver of its own, beside being scraped."""
@@ -147,6 +153,12 @@ SCENARIOS: dict[str, Scenario] = {
         "Every second order is rejected",
         change(rejected_of=2),
         expected("OrdersFailing", "OrderErrorRateHigh high", "OrdersFailing warning"),
+    ),
+    "order-errors-on-both-roads": Scenario(
+        "The same of a bot that is scraped and sends over OTLP as well",
+        change(rejected_of=2),
+        expected("OrdersFailing", "OrderErrorRateHigh high", "OrdersFailing warning"),
+        both_roads=True,
     ),
     "order-retries": Scenario(
         "The broker asks to try again, once for each order",
@@ -243,6 +255,10 @@ class Outcome:
     page: Mapping[str, float]
     ticket: Mapping[str, float]
     fired: Mapping[str, float]
+    instances: Mapping[str, int]
+    """By how many instances each alert was told of."""
+    incidents: int
+    """How many groups a pager or a ticket system was told of."""
 
 
 @pytest.fixture(scope="module")
@@ -250,14 +266,14 @@ def outcomes(tmp_path_factory) -> Mapping[str, Outcome]:
     """Play all days at once."""
     with ExitStack() as stack:
         stages = {job: _set_up(job, scenario, stack) for job, scenario in SCENARIOS.items()}
-        targets = {job: port for job, (_, port) in stages.items()}
-        handed_on = frozenset(job for job, scenario in SCENARIOS.items() if scenario.over_otlp)
+        scraped = {job: stage.scraped for job, stage in stages.items() if stage.scraped}
+        handed_on = {job: stage.handed_on for job, stage in stages.items() if stage.handed_on}
         folder = tmp_path_factory.mktemp("operators")
-        with operators(folder, THRESHOLDS, FACTOR, targets, handed_on=handed_on) as programs:
+        with operators(folder, THRESHOLDS, FACTOR, scraped, handed_on) as programs:
             time.sleep(CALM)
             begun = time.time()
             troubles = [
-                threading.Thread(target=scenario.begin, args=(stages[job][0],)) for job, scenario in SCENARIOS.items()
+                threading.Thread(target=scenario.begin, args=(stages[job],)) for job, scenario in SCENARIOS.items()
             ]
             for trouble in troubles:
                 trouble.start()
@@ -271,8 +287,8 @@ def outcomes(tmp_path_factory) -> Mapping[str, Outcome]:
     return told
 
 
-def _set_up(job: str, scenario: Scenario, stack: ExitStack) -> tuple[Stage, int]:
-    """Start a scenario's bots; return what it plays on, and the port that Prometheus scrapes."""
+def _set_up(job: str, scenario: Scenario, stack: ExitStack) -> Stage:
+    """Start a scenario's bots, and who answers for them."""
     stage = Stage(job, [])
     settings = {}
     if scenario.sends:
@@ -285,15 +301,18 @@ def _set_up(job: str, scenario: Scenario, stack: ExitStack) -> tuple[Stage, int]
         stack.callback(bot.end)
     if scenario.exporter:
         series = "coinbase_trader_metrics_timestamp_seconds"
-        port = free_port()
-        stage.exporter.enter_context(served(lambda path, body: f"{series} {stage.exported_at()}\n".encode(), port))
+        stage.scraped = free_port()
+        stage.exporter.enter_context(
+            served(lambda path, body: f"{series} {stage.exported_at()}\n".encode(), stage.scraped)
+        )
         stack.callback(stage.exporter.close)
-        return stage, port
-    if scenario.over_otlp:
+    elif not scenario.over_otlp:
+        stage.scraped = stage.bot.port
+    if scenario.over_otlp or scenario.both_roads:
         stage.handing_on = HandingOn(job)
         stage.handing_on.bots.update({f"b-{number}": bot for number, bot in enumerate(stage.bots)})
-        return stage, stack.enter_context(served(stage.handing_on)).server_address[1]
-    return stage, stage.bot.port
+        stage.handed_on = stack.enter_context(served(stage.handing_on)).server_address[1]
+    return stage
 
 
 def _outcome(job: str, programs: Operators, begun: float) -> Outcome:
@@ -301,7 +320,13 @@ def _outcome(job: str, programs: Operators, begun: float) -> Outcome:
         return {name: (at - begun) * FACTOR for name, at in sorted(times.items(), key=lambda item: item[1])}
 
     told = programs.heard.firing(job)
-    return Outcome(after(told["page"]), after(told["ticket"]), after(programs.fired(job)))
+    return Outcome(
+        after(told["page"]),
+        after(told["ticket"]),
+        after(programs.fired(job)),
+        programs.heard.instances(job),
+        len(programs.heard.incidents.get(job, ())),
+    )
 
 
 def _write(outcomes: Mapping[str, Outcome]) -> None:
@@ -348,3 +373,10 @@ def test_nobody_hears_of_a_warning_that_is_critical(outcomes) -> None:
     outcome = outcomes["guard-spike"]
     assert "GuardTripBurst warning" in outcome.fired
     assert "GuardTripBurst warning" not in outcome.ticket
+
+
+def test_a_bot_on_both_roads_is_one_incident(outcomes) -> None:
+    """Scraped and sent, its alert fires for two instances and pages once: they are one group of Alertmanager's."""
+    outcome = outcomes["order-errors-on-both-roads"]
+    assert outcome.instances["OrdersFailing critical"] == 2
+    assert outcome.incidents - len(outcome.ticket) == 1
