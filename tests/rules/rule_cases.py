@@ -257,6 +257,31 @@ def missing(number: int, job: str = "gpt-trader") -> Said:
     }
 
 
+def started(*minutes: int) -> dict[str, Values]:
+    """Return what tells one start of a scraped bot from the next, each a minute long."""
+    return {
+        f'target_info{{service_instance_id="{minute}",{BOT}}}': level((None, 4 * minute), (1, 4), (None, 4))
+        for minute in minutes
+    }
+
+
+def restarts_over_otlp(number: int) -> dict[str, Values]:
+    """Return the heartbeats of a bot's lives of a minute each."""
+    lives = range(BEFORE, BEFORE + 60 * (number + 1), 60)
+    return {
+        name: values
+        for begin in lives[1:]
+        for name, values in heartbeat(
+            clock(begin, begin + 60, scrapes=4), f'job="gpt-trader",instance="{begin}"'
+        ).items()
+    }
+
+
+def again(instance: str, number: int) -> Said:
+    """Return what is said of restarts."""
+    return {"critical": f"gpt-trader {instance}: {number} restarts in 15 minutes."}
+
+
 def cycles(values: Values) -> dict[str, Values]:
     """Return how many cycles there were."""
     return {f'gpt_trader_cycle_duration_seconds_count{{result="ok",{BOT}}}': values}
@@ -300,6 +325,22 @@ LIVENESS = [
     Case("a bot that is scraped is not missed here", "BotNotReporting",
          heartbeat(clock(0, BEFORE, scrapes=40)) | up(level((1, 240), (0, 40))), {BEFORE + 300: QUIET}),
     Case("no bot, none missed", "BotNotReporting", {}, {BEFORE: QUIET}),
+    Case("the fourth restart in a quarter of an hour", "BotRestarting",
+         heartbeat(clock(0, 1800)) | started(*range(5)),
+         {225: QUIET, 240: again("bot:8080", 4), 900: again("bot:8080", 4), 975: QUIET}),
+    Case("the third", "BotRestarting", heartbeat(clock(0, 1800)) | started(*range(4)), dict.fromkeys(range(0, 1200, STEP), QUIET)),
+    Case("restarts of something that is no bot", "BotRestarting", started(*range(9)), {600: QUIET}),
+    Case("restarts over OTLP, where each is another instance", "BotRestarting",
+         heartbeat(clock(0, BEFORE), FIRST) | restarts_over_otlp(4),
+         {BEFORE + 225: QUIET, BEFORE + 240: again("", 4)}, labels=JOB),
+    Case("six bots over OTLP are rolled to another version", "BotRestarting",
+         {name: values for number in range(6) for name, values in (
+             heartbeat(clock(0, BEFORE + number * STEP), f'job="gpt-trader",instance="old-{number}"')
+             | heartbeat(clock(BEFORE + number * STEP, BEFORE + 900), f'job="gpt-trader",instance="new-{number}"')
+         ).items()},
+         dict.fromkeys(range(BEFORE, BEFORE + 900, 60), QUIET), labels=JOB),
+    Case("no bot reports any more", "BotRestarting", heartbeat(clock(0, 60, scrapes=200), FIRST),
+         dict.fromkeys(range(0, 3000, 60), QUIET), labels=JOB),
     Case("cycles stop while the bot answers", "BotNotTrading",
          heartbeat(clock(0, 3000)) | cycles([*TRADED, *level((121, 79))]),
          {2445: QUIET, 2460: IDLE, 2985: IDLE}),

@@ -111,6 +111,14 @@ def restart(stage: Stage) -> None:
         stage.handing_on.bots["b-restarted"] = stage.bot
 
 
+def crash_loop(stage: Stage) -> None:
+    """Restart the bot each minute."""
+    for _ in range(6):
+        stage.bot.end()
+        stage.bot.start()
+        time.sleep(60 / FACTOR)
+
+
 def collector_ends(stage: Stage) -> None:
     """Have the Collector answer no more."""
     stage.handing_on.answers = False
@@ -218,6 +226,11 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "restart": Scenario("The bot is restarted in half a minute; counters begin at zero", restart, NOBODY),
     "restart-over-otlp": Scenario("The same of a bot that sends over OTLP", restart, NOBODY, over_otlp=True),
+    "crash-loop": Scenario(
+        "The bot is restarted each minute",
+        crash_loop,
+        expected("BotRestarting"),
+    ),
     "lonely-failed-order": Scenario(
         "One order in a night without others fails",
         lonely,

@@ -27,6 +27,8 @@ DOWN_FOR: Final = 120.0
 """As long as the playbook's MetricsEndpointDown: a restart is quicker."""
 HEARTBEAT_OLD: Final = 3 * Settings().export_interval
 """Two exports in a row may be late or lost."""
+RESTARTS: Final = 3
+"""In a quarter of an hour: windows begin anew with each, and never hold enough to judge."""
 NO_CYCLE_FOR: Final = 600.0
 USUAL_CYCLES: Final = 3
 """Cycles that a bot makes in that time as a rule; one that makes fewer is not judged by it."""
@@ -38,6 +40,7 @@ EXPORT_FAILURES: Final = 3
 """In ten minutes, of about ten exports: one that fails is made up for by the next."""
 
 _DAY: Final = 86_400.0
+_QUARTER: Final = 900.0
 _TEN_MINUTES: Final = 600.0
 _FIVE_MINUTES: Final = 300.0
 
@@ -50,7 +53,13 @@ _WHO: Final = "{{ $labels.instance }} of {{ $labels.job }}"
 
 def liveness_rules(pace: Pace) -> list[Rule]:
     """Return the rules for a bot or exporter that is gone, silent or idle."""
-    return [*_bot_down(pace), *_bot_not_reporting(pace), *_bot_not_trading(pace), *_exporter(pace)]
+    return [
+        *_bot_down(pace),
+        *_bot_not_reporting(pace),
+        *_bot_restarting(pace),
+        *_bot_not_trading(pace),
+        *_exporter(pace),
+    ]
 
 
 def _bot_down(pace: Pace) -> list[Rule]:
@@ -100,6 +109,33 @@ def _bot_not_reporting(pace: Pace) -> list[Rule]:
                 f"{number(HEARTBEAT_OLD / 60)} minutes. They have ended, or the Collector has."
             ),
             runbook="bot-not-reporting",
+        ),
+    ]
+
+
+def _bot_restarting(pace: Pace) -> list[Rule]:
+    quarter = pace.span(_QUARTER)
+    return [
+        # Each start is a `service.instance.id` of its own. Where the bot is scraped that is a label of `target_info`;
+        # where it sends it is the instance itself, and a job's instances are compared with how many are usual.
+        Alert(
+            name="BotRestarting",
+            expr=query(f"""
+                (
+                  count by (job, instance) (last_over_time(target_info[{quarter}])) - 1
+                    and on (job, instance)
+                  last_over_time({TELEMETRY_HEARTBEAT.name}[{quarter}])
+                    or
+                  count by (job) (last_over_time({_PUSHED}[{quarter}]))
+                    / on (job)
+                  (quantile_over_time(0.5, {_REPORTING}[{pace.span(_DAY)}]) > 0) - 1
+                )
+                  > {RESTARTS}
+            """),
+            severity="critical",
+            summary=f"A bot was started anew more than {RESTARTS} times in 15 minutes",
+            description="{{ $labels.job }} {{ $labels.instance }}: {{ $value | humanize }} restarts in 15 minutes.",
+            runbook="bot-restarting",
         ),
     ]
 
