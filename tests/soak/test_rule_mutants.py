@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable
 
 import pytest
-from promtool import alerting, committed, failures
+from promtool import alerting, committed, failures, needed_by
 from rule_cases import CASES
 
 pytestmark = [
@@ -43,3 +43,48 @@ def test_a_rule_that_is_slightly_wrong_is_found_out(tmp_path, change: Callable, 
             changed |= {name} if rule != before and not (change is sooner and HOLDS[before["for"]] == 0) else set()
     told = failures(tmp_path, [case for case in CASES if case.alert in changed], groups)
     assert set(re.findall(r"alertname: (\w+), time", told)) == changed
+
+
+WRONG = [
+    ("OrdersFailing", ">= 10", ">= 9"),
+    ("OrdersFailing", ">= 10", ">= 11"),
+    ("OrdersFailing", '{result!="success"}', '{result="failed"}'),
+    (
+        "OrdersFailing",
+        "unless on (job, instance) gpt_trader_signal_status",
+        "unless on (job, instance) gpt_trader_signal_value",
+    ),
+    ("BrokerSlow", ">= 20", ">= 21"),
+    ("BrokerSlow", "max without (operation)", "min without (operation)"),
+    ("BrokerSlow", "(outcome, reason,", "(operation,"),
+    ("GuardTripBurst", "floor(", "("),
+    ("GuardTripBurst", "(guard, ", "("),
+    ("BotDown", "and on (job, instance)", "or on (job, instance)"),
+    ("BotDown", "[1d]", "[1m]"),
+    ("BotNotReporting", "<= 180", "< 180"),
+    ("BotNotReporting", "unless on (job, instance) up", "unless on (job, instance) none"),
+    ("BotNotReporting", "0.5", "1"),
+    ("BotNotReporting", "0 * count", "1 * count"),
+    ("BotRestarting", "> 0)", ">= 0)"),
+    ("BotRestarting", "    / on (job)", "    * on (job)"),
+    ("BotRestarting", "    and on (job, instance)", "    or on (job, instance)"),
+    ("BotRestarting", "[15m]", "[14m]"),
+    ("BotNotTrading", "<= 180", "<= 1e9"),
+    ("BotNotTrading", "offset 10m", "offset 9m"),
+    ("BotNotTrading", "0 * gpt_trader", "1 * gpt_trader"),
+    ("ExporterDown", "and on (job, instance)", "or on (job, instance)"),
+    ("ExporterDown", "(coinbase|gpt)", "(coinbase)"),
+    ("WebSocketReconnectLoop", "[10m]", "[11m]"),
+]
+
+
+@pytest.mark.parametrize(("alert", "right", "wrong"), WRONG, ids=lambda text: text.replace(" ", ""))
+def test_an_expression_that_is_slightly_wrong_is_found_out(tmp_path, alert: str, right: str, wrong: str) -> None:
+    """Of the alert, or of the records that it reads."""
+    groups = {name: [dict(rule) for rule in rules] for name, rules in committed().items()}
+    needed = [rule for group in groups.values() for rule in needed_by(alert, group)]
+    changed = [rule for rule in needed if right in rule["expr"]]
+    assert changed
+    for rule in changed:
+        rule["expr"] = rule["expr"].replace(right, wrong)
+    assert f"alertname: {alert}, time" in failures(tmp_path, [case for case in CASES if case.alert == alert], groups)
