@@ -16,9 +16,7 @@ from gpt_trader_telemetry.rules.signals import recorded
 pytestmark = pytest.mark.skipif(shutil.which("prometheus") is None, reason="prometheus is not on this machine")
 
 NOT_HERE = {
-    "gpt_trader:market_data_staleness_seconds",  # the paper bot says nothing of it
-    "MarketDataStale",
-    "gpt_trader:pushed_heartbeat:timestamp_seconds",  # it does not send
+    "gpt_trader:pushed_heartbeat:timestamp_seconds",  # the paper bot does not send
     "gpt_trader:bots_reporting:count",
     "BotNotReporting",
     "TelemetryExportFailing",
