@@ -243,7 +243,9 @@ def up(values: Values, who: str = BOT) -> dict[str, Values]:
     return {f"up{{{who}}}": values}
 
 
-DOWN = {"critical": f"{WHO}the scrapes fail (up is 0). The bot has ended, hangs, or is cut off."}
+DOWN = {
+    "critical": f"{WHO}the scrapes fail (up is 0). What answers there, the bot or its Collector, has ended, hangs, or is cut off."
+}
 EXPORTER = 'job="gpt-trader-exporter",instance="bot:9000"'
 EXPORTER_LABELS = {"job": "gpt-trader-exporter", "instance": "bot:9000"}
 BEFORE = 1200

@@ -121,10 +121,23 @@ def test_every_critical_alert_pages_and_no_other() -> None:
         assert pages == ("annotations" in rule and severity == "critical")
 
 
+def anchors() -> set[str]:
+    """Return what can be linked to in the runbooks."""
+    headings = re.findall(r"^## (.+)$", (ROOT / "docs" / "runbooks.md").read_text(), re.MULTILINE)
+    return {heading.lower().replace(" ", "-") for heading in headings}
+
+
+def test_links_into_the_runbooks_lead_to_sections() -> None:
+    """From the page about alerts, and from one runbook to another."""
+    linked = re.findall(r"\]\(runbooks\.md#([^)]+)\)", (ROOT / "docs" / "alerts.md").read_text())
+    linked += re.findall(r"\]\(#([^)]+)\)", (ROOT / "docs" / "runbooks.md").read_text())
+    assert len(linked) > 20
+    assert set(linked) <= anchors()
+
+
 def test_every_generated_alert_says_what_who_how_much_and_what_to_do() -> None:
     """A summary, a description with the value and the target, and a section of the runbooks that is there."""
-    headings = re.findall(r"^## (.+)$", (ROOT / "docs" / "runbooks.md").read_text(), re.MULTILINE)
-    anchors = {heading.lower().replace(" ", "-") for heading in headings}
+    sections = anchors()
     generated = [rule for rule in alerting(committed()).values() if "annotations" in rule]
     assert len(generated) > 20
     for rule in generated:
@@ -134,7 +147,7 @@ def test_every_generated_alert_says_what_who_how_much_and_what_to_do() -> None:
         assert "$labels.job" in texts["description"]
         page, _, anchor = texts["runbook_url"].partition("#")
         assert (ROOT / page).is_file()
-        assert anchor in anchors, rule["alert"]
+        assert anchor in sections, rule["alert"]
     signals = {rule["labels"].get("signal"): rule["annotations"]["runbook_url"] for rule in generated}
     assert {name: url for name, url in signals.items() if name} == dict(RUNBOOKS)
 

@@ -393,3 +393,14 @@ def test_a_bot_on_both_roads_is_one_incident(outcomes) -> None:
     outcome = outcomes["order-errors-on-both-roads"]
     assert outcome.instances["OrdersFailing critical"] == 2
     assert outcome.incidents - len(outcome.ticket) == 1
+
+
+def test_the_table_in_the_docs_is_of_these_days() -> None:
+    """Every scenario has its row, with the alerts that it is expected to raise; the times are those last measured."""
+    rows = json.loads((DOCS / "alert-scenarios.json").read_text())
+    found = [(row["scenario"], set(row["page"]), set(row["ticket"])) for row in rows]
+    assert found == [
+        (scenario.what, *({name.split()[0] for name in scenario.heard[channel]} for channel in ("page", "ticket")))
+        for scenario in SCENARIOS.values()
+    ]
+    assert all(0 < seconds < 60 * 15 for row in rows for seconds in (*row["page"].values(), *row["ticket"].values()))

@@ -78,7 +78,10 @@ def _bot_down(pace: Pace) -> list[Rule]:
             severity="critical",
             hold=DOWN_FOR,
             summary="A bot that is scraped has not answered for 2 minutes",
-            description=f"{_WHO}: the scrapes fail (up is {{{{ $value }}}}). The bot has ended, hangs, or is cut off.",
+            description=(
+                f"{_WHO}: the scrapes fail (up is {{{{ $value }}}}). What answers there, the bot or its Collector, has "
+                "ended, hangs, or is cut off."
+            ),
             runbook="bot-down",
         )
     ]
