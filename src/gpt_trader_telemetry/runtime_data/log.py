@@ -2,11 +2,13 @@
 
 import hashlib
 import sqlite3
+import statistics
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from gpt_trader_telemetry.runtime_data.event import Event
-from gpt_trader_telemetry.runtime_data.record import LARGEST, BadRecordError, event_of_row, written_kinds
+from gpt_trader_telemetry.runtime_data.record import LARGEST, BadRecordError, column_time, event_of_row, written_kinds
 from gpt_trader_telemetry.runtime_data.skipped import Skipped
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "first_id_written_since",
     "last_id",
     "newest",
+    "newest_upto",
     "row_at",
 ]
 
@@ -27,6 +30,11 @@ WINDOW: Final = 20_000
 """Ids that are looked at at a time."""
 _BYTES: Final = 4 << 20
 """Bytes of payloads after which a window is cut short."""
+_NEARBY: Final = 500
+_QUARTER: Final = 900
+_SLOW: Final = 60
+"""Seconds that a bot may take from noting a time to writing the row."""
+_FURTHEST: Final = 14 * 3600
 _LAST_ID: Final = 2**63 - 1
 
 _COLUMNS: Final = f"rowid, timestamp, event_type, iif(length(CAST(payload AS BLOB)) > {LARGEST}, NULL, payload), bot_id"
@@ -42,8 +50,8 @@ class Row(NamedTuple):
     bot_id: Any
 
     def event(self) -> Event:
-        """Return the event that it is; raise BadRecordError."""
-        return event_of_row(*self)
+        """Return the event that it is, by its payload's time; raise BadRecordError."""
+        return event_of_row(self.id, self.kind, self.payload, self.bot_id)
 
     @property
     def fingerprint(self) -> str:
@@ -54,6 +62,11 @@ class Row(NamedTuple):
 def newest(connection: sqlite3.Connection) -> Row | None:
     """Return the row that was written last."""
     return _one(connection, "ORDER BY rowid DESC LIMIT 1")
+
+
+def newest_upto(connection: sqlite3.Connection, row_id: int) -> Row | None:
+    """Return the last row with at most this id."""
+    return _one(connection, "WHERE rowid <= ? ORDER BY rowid DESC LIMIT 1", row_id)
 
 
 def row_at(connection: sqlite3.Connection, row_id: int) -> Row | None:
@@ -94,34 +107,36 @@ def first_id_written_since(connection: sqlite3.Connection, written: str) -> int:
 
 
 def events_in_window(
-    connection: sqlite3.Connection, after: int, upto: int, kinds: Collection[str] | None, skipped: Skipped
+    connection: sqlite3.Connection, after: int, upto: int, written: Collection[str] | None, skipped: Skipped
 ) -> tuple[list[Event], int]:
-    """Return events with ids above ``after`` and at most ``upto``, and the id up to which everything was read."""
+    """Return events with ids above ``after`` and at most ``upto``, and the id up to which everything was read.
+
+    ``written`` are the types to look for in the table; of a ``metric`` that comes whatever it wraps.
+    """
     first = first_id(connection, after)
     if first is None or first > upto:
         return [], upto
-    last = min(first + WINDOW - 1, upto)
+    rows, last = _rows(connection, first, min(first + WINDOW - 1, upto), written)
+    clock = _ColumnClock(connection, first)
     events = []
-    rows, last = _rows(connection, first, last, kinds)
     for row in rows:
         try:
             event = row.event()
         except BadRecordError as error:
             skipped.add(EVENTS_DB, error.why)
             continue
-        if kinds is None or event.kind in kinds:
-            events.append(event)
+        events.append(event if event.at is not None else event._replace(at=clock.time_of(row.written)))
     return events, last
 
 
 def _rows(
-    connection: sqlite3.Connection, first: int, last: int, kinds: Collection[str] | None
+    connection: sqlite3.Connection, first: int, last: int, written: Collection[str] | None
 ) -> tuple[list[Row], int]:
-    written = sorted(written_kinds(kinds)) if kinds is not None else []
-    chosen = f"AND event_type IN ({', '.join('?' * len(written))})" if kinds is not None else ""
+    kinds = sorted(written or ())
+    chosen = "" if written is None else f"AND event_type IN ({', '.join('?' * len(kinds))})"
     cursor = connection.execute(
         f"SELECT {_COLUMNS} FROM events WHERE rowid BETWEEN ? AND ? {chosen} ORDER BY rowid",  # noqa: S608 - ours
-        (first, last, *written),
+        (first, last, *kinds),
     )
     rows: list[Row] = []
     size = 0
@@ -136,10 +151,53 @@ def _rows(
     return rows, last
 
 
+class _ColumnClock:
+    """Reads the time column, which on SQLite 3.40 is off by the host's distance from UTC.
+
+    How far it is off shows in rows nearby that have a time in their payload too.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, near: int) -> None:
+        self._connection = connection
+        self._near = near
+        self._ahead: float | None = None
+
+    def time_of(self, written: object) -> float | None:
+        """Return when a row was written, seconds since 1970."""
+        column = column_time(written)
+        if column is None:
+            return None
+        if self._ahead is None:
+            self._ahead = self._measured()
+        return column - self._ahead
+
+    def _measured(self) -> float:
+        rows = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM events WHERE rowid BETWEEN ? AND ?"  # noqa: S608 - ours
+            " AND +event_type IN ('heartbeat', 'price_tick', 'metric', 'runtime_start') LIMIT 5",
+            (self._near - _NEARBY, self._near + _NEARBY),
+        ).fetchall()
+        found = [ahead for row in rows if (ahead := _ahead(Row(*row))) is not None]
+        return statistics.median_low(found) if found else 0.0
+
+
+def _ahead(row: Row) -> float | None:
+    """Return how far the column is ahead of the payload, in whole quarters of an hour, as offsets from UTC are."""
+    column = column_time(row.written)
+    with suppress(BadRecordError):
+        at = row.event().at
+        if column is not None and at is not None:
+            ahead = round((column - at) / _QUARTER) * _QUARTER
+            if abs(column - at - ahead) <= _SLOW and abs(ahead) <= _FURTHEST:
+                return float(ahead)
+    return None
+
+
 def events_between(
     connection: sqlite3.Connection, after: int, upto: int, kinds: Collection[str] | None, skipped: Skipped
 ) -> Iterator[Event]:
-    """Yield events with ids above ``after`` and at most ``upto``, in the order in which they were written."""
+    """Yield events of these kinds with ids above ``after`` and at most ``upto``, in the order of their writing."""
+    written = None if kinds is None else written_kinds(kinds)
     while after < upto:
-        events, after = events_in_window(connection, after, upto, kinds, skipped)
-        yield from events
+        events, after = events_in_window(connection, after, upto, written, skipped)
+        yield from (event for event in events if kinds is None or event.kind in kinds)

@@ -9,7 +9,16 @@ from gpt_trader_telemetry.runtime_data.event import Event
 from gpt_trader_telemetry.runtime_data.skipped import Why
 from gpt_trader_telemetry.runtime_data.values import text, unix_time
 
-__all__ = ["CYCLE_METRICS", "LARGEST", "METRIC", "BadRecordError", "event_of_line", "event_of_row", "written_kinds"]
+__all__ = [
+    "CYCLE_METRICS",
+    "LARGEST",
+    "METRIC",
+    "BadRecordError",
+    "column_time",
+    "event_of_line",
+    "event_of_row",
+    "written_kinds",
+]
 
 METRIC: Final = "metric"
 """The type of a row that wraps another kind."""
@@ -34,8 +43,8 @@ def written_kinds(kinds: Collection[str]) -> frozenset[str]:
     return frozenset(kinds) | {METRIC}
 
 
-def event_of_row(position: int, written: object, kind: object, payload: object, bot_id: object) -> Event:
-    """Return the event of a row of ``events.db``; ``written`` is the time column.
+def event_of_row(position: int, kind: object, payload: object, bot_id: object) -> Event:
+    """Return the event of a row of ``events.db``, without a time where the payload has none.
 
     Raises:
         BadRecordError: the row cannot be used.
@@ -51,7 +60,12 @@ def event_of_row(position: int, written: object, kind: object, payload: object, 
     if name == METRIC:
         inner, name = _unwrapped(fields)
         at, fields = _time_of(inner) or at, inner
-    return Event(name, at if at is not None else unix_time(_lenient(written)), fields, whose, position)
+    return Event(name, at, fields, whose, position)
+
+
+def column_time(written: object) -> float | None:
+    """Return what the time column of a row says."""
+    return unix_time(_lenient(written))
 
 
 def event_of_line(position: int, line: bytes) -> Event:
