@@ -11,6 +11,7 @@ from gpt_trader_telemetry._version import __version__
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS: Final[Mapping[str, str]] = {
+    "exporter": "serve what a bot leaves on disk as metrics, from a process of its own",
     "probe": "ask a bot whether it is ready, live or healthy, for HEALTHCHECK and exec probes",
 }
 """Each subcommand, which is a module of this folder, with the line that --help shows for it."""

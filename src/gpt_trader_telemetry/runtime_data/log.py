@@ -14,14 +14,17 @@ from gpt_trader_telemetry.runtime_data.skipped import Skipped
 __all__ = [
     "EVENTS_DB",
     "Row",
+    "Window",
     "events_between",
-    "events_in_window",
     "first_id",
     "first_id_written_since",
+    "greatest_id",
     "last_id",
     "newest",
     "newest_upto",
+    "read_window",
     "row_at",
+    "time_of",
 ]
 
 EVENTS_DB: Final = "events_db"
@@ -56,7 +59,17 @@ class Row(NamedTuple):
     @property
     def fingerprint(self) -> str:
         """What tells this row from any other that may come to have its id."""
-        return hashlib.sha256(repr(tuple(self)).encode()).hexdigest()[:32]
+        return hashlib.sha256(repr(tuple(self)).encode()).hexdigest()[:16]
+
+
+class Window(NamedTuple):
+    """What was read of a range of ids."""
+
+    events: list[Event]
+    rows: list[Row]
+    """What they were made of, bad ones included."""
+    upto: int
+    """The id up to which everything was read."""
 
 
 def newest(connection: sqlite3.Connection) -> Row | None:
@@ -92,6 +105,18 @@ def last_id(connection: sqlite3.Connection) -> int:
     return 0 if row is None else row.id
 
 
+def greatest_id(connection: sqlite3.Connection) -> int:
+    """Return the greatest id that was ever given, also to rows that are gone; 0 if none was."""
+    try:
+        kept = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
+    except sqlite3.OperationalError:  # ids are not AUTOINCREMENT
+        kept = None
+    if kept is not None and isinstance(kept[0], int):
+        return kept[0]
+    row = newest(connection)
+    return 0 if row is None else row.id
+
+
 def first_id(connection: sqlite3.Connection, after: int) -> int | None:
     """Return the first id above ``after``."""
     found = connection.execute("SELECT min(rowid) FROM events WHERE rowid > ?", (after,)).fetchone()[0]
@@ -106,16 +131,16 @@ def first_id_written_since(connection: sqlite3.Connection, written: str) -> int:
     return found - 1 if isinstance(found, int) and found > 0 else _LAST_ID if found is None else 0
 
 
-def events_in_window(
+def read_window(
     connection: sqlite3.Connection, after: int, upto: int, written: Collection[str] | None, skipped: Skipped
-) -> tuple[list[Event], int]:
-    """Return events with ids above ``after`` and at most ``upto``, and the id up to which everything was read.
+) -> Window:
+    """Read events with ids above ``after`` and at most ``upto``.
 
     ``written`` are the types to look for in the table; of a ``metric`` that comes whatever it wraps.
     """
     first = first_id(connection, after)
     if first is None or first > upto:
-        return [], upto
+        return Window([], [], upto)
     rows, last = _rows(connection, first, min(first + WINDOW - 1, upto), written)
     clock = _ColumnClock(connection, first)
     events = []
@@ -126,7 +151,7 @@ def events_in_window(
             skipped.add(EVENTS_DB, error.why)
             continue
         events.append(event if event.at is not None else event._replace(at=clock.time_of(row.written)))
-    return events, last
+    return Window(events, rows, last)
 
 
 def _rows(
@@ -181,6 +206,15 @@ class _ColumnClock:
         return statistics.median_low(found) if found else 0.0
 
 
+def time_of(connection: sqlite3.Connection, row: Row) -> float | None:
+    """Return when a row was written, seconds since 1970: its payload's time, else the column's."""
+    with suppress(BadRecordError):
+        at = row.event().at
+        if at is not None:
+            return at
+    return _ColumnClock(connection, row.id).time_of(row.written)
+
+
 def _ahead(row: Row) -> float | None:
     """Return how far the column is ahead of the payload, in whole quarters of an hour, as offsets from UTC are."""
     column = column_time(row.written)
@@ -199,5 +233,6 @@ def events_between(
     """Yield events of these kinds with ids above ``after`` and at most ``upto``, in the order of their writing."""
     written = None if kinds is None else written_kinds(kinds)
     while after < upto:
-        events, after = events_in_window(connection, after, upto, written, skipped)
-        yield from (event for event in events if kinds is None or event.kind in kinds)
+        window = read_window(connection, after, upto, written, skipped)
+        after = window.upto
+        yield from (event for event in window.events if kinds is None or event.kind in kinds)

@@ -13,7 +13,16 @@ from gpt_trader_telemetry.runtime_data.record import CYCLE_METRICS
 from gpt_trader_telemetry.runtime_data.skipped import Skipped, Why
 from gpt_trader_telemetry.runtime_data.values import fields_of, finite, text, unix_time
 
-__all__ = ["METRICS_JSON", "NUMBERS", "Account", "CycleMetrics", "MetricsFile", "read_account", "read_metrics_file"]
+__all__ = [
+    "METRICS_JSON",
+    "NUMBERS",
+    "Account",
+    "CycleMetrics",
+    "MetricsFile",
+    "numbers_of",
+    "read_account",
+    "read_metrics_file",
+]
 
 METRICS_JSON: Final = "metrics_json"
 """What this source is called."""
@@ -23,24 +32,25 @@ LARGEST: Final = 16 << 20
 EXECUTED: Final = "gpt_trader_trades_executed_total"
 BLOCKED: Final = "gpt_trader_trades_blocked_total"
 
-NUMBERS: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
-    "equity": (("equity",), ("account", "equity")),
-    "open_orders": (("open_orders",),),
-    "cycle_latency_ms": (("cycle_latency_ms",),),
-    "cpu_percent": (("system", "cpu_percent"),),
-    "memory_percent": (("system", "memory_percent"),),
-    "disk_percent": (("system", "disk_percent"),),
-    "disk_used_gb": (("system", "disk_used_gb"), ("system", "disk_gb")),
-    "network_sent_mb": (("system", "network_sent_mb"),),
-    "network_recv_mb": (("system", "network_recv_mb"),),
-    "total_pnl": (("pnl", "total"),),
-    "realized_pnl": (("pnl", "realized"),),
-    "unrealized_pnl": (("pnl", "unrealized"),),
-    "funding_pnl": (("pnl", "funding"),),
-    "trades_executed": (("counters", EXECUTED),),
-    "trades_blocked": (("counters", BLOCKED),),
+NUMBERS: Final[Mapping[str, Mapping[str, str]]] = {
+    "": {"equity": "equity", "open_orders": "open_orders", "cycle_latency_ms": "cycle_latency_ms"},
+    "account": {"equity": "equity"},
+    "system": {
+        "cpu_percent": "cpu_percent",
+        "memory_percent": "memory_percent",
+        "disk_percent": "disk_percent",
+        "disk_used_gb": "disk_used_gb",
+        "disk_gb": "disk_used_gb",
+        "network_sent_mb": "network_sent_mb",
+        "network_recv_mb": "network_recv_mb",
+    },
+    "pnl": {"total": "total_pnl", "realized": "realized_pnl", "unrealized": "unrealized_pnl", "funding": "funding_pnl"},
+    "counters": {EXECUTED: "trades_executed", BLOCKED: "trades_blocked"},
 }
-"""Each number and where it stands: the first place that has one that can be used."""
+"""Each part of a record ("" is the record itself), its fields, and what the number there is called here.
+
+Where two fields have one name, the first that holds a number is taken.
+"""
 
 _LIMITS: Final = ("remaining", "remaining_balance", "available", "max_order", "available_trading_balance")
 _TRADING_LIMITS: Final = ("max_order", "remaining", "available")
@@ -105,11 +115,9 @@ class CycleMetrics:
         """Take in a newer record; ``note`` is told of fields that hold something else than they should."""
         self.at = at if at is not None else self.at
         self.latest = record
-        for name, places in NUMBERS.items():
-            number = _first_number((_at_place(record, place) for place in places), note)
-            if number is not None:
-                self.numbers[name] = number
-                self.times[name] = at
+        for name, number in numbers_of(record, note).items():
+            self.numbers[name] = number
+            self.times[name] = at
         self._take_symbols(record, at, note)
         self.take_account(record.get("account_snapshot"), at, note)
 
@@ -137,9 +145,27 @@ class CycleMetrics:
         return True
 
 
-def carries_metrics(record: Mapping[str, Any]) -> bool:
-    """Tell whether a record of another kind carries any figure of a cycle."""
-    return any(finite(_at_place(record, place)) is not None for places in NUMBERS.values() for place in places)
+def numbers_of(record: Mapping[str, Any], note: Note = lambda _why: None) -> dict[str, float]:
+    """Return the numbers that a record holds, by the names in NUMBERS.
+
+    >>> numbers_of({"account": {"equity": "12.50"}, "open_orders": None, "system": "nonsense"})
+    {'equity': 12.5}
+    """
+    found: dict[str, float] = {}
+    for part, names in NUMBERS.items():
+        fields = record.get(part) if part else record
+        if not isinstance(fields, dict):
+            continue
+        for key, name in names.items():
+            value = fields.get(key)
+            if value is None or name in found:
+                continue
+            number = finite(value)
+            if number is None:
+                note(Why.VALUE)
+            else:
+                found[name] = number
+    return found
 
 
 class MetricsFile(NamedTuple):
@@ -176,13 +202,6 @@ def read_metrics_file(path: Path, skipped: Skipped) -> MetricsFile | None:
             why = Why.SHAPE
     skipped.add(METRICS_JSON, why)
     return None
-
-
-def _at_place(record: Mapping[str, Any], place: tuple[str, ...]) -> object:
-    found: object = record
-    for name in place:
-        found = fields_of(found).get(name)
-    return found
 
 
 def _first_number(candidates: Any, note: Note) -> float | None:
