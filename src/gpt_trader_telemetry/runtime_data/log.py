@@ -200,7 +200,7 @@ class _ColumnClock:
         rows = self._connection.execute(
             f"SELECT {_COLUMNS} FROM events WHERE rowid BETWEEN ? AND ?"  # noqa: S608 - ours
             " AND +event_type IN ('heartbeat', 'price_tick', 'metric', 'runtime_start') LIMIT 5",
-            (self._near - _NEARBY, self._near + _NEARBY),
+            (max(0, self._near - _NEARBY), min(_LAST_ID, self._near + _NEARBY)),
         ).fetchall()
         found = [ahead for row in rows if (ahead := _ahead(Row(*row))) is not None]
         return statistics.median_low(found) if found else 0.0
