@@ -182,8 +182,10 @@ def test_a_database_is_read_while_it_is_written(bot, paths, skipped):
 
 
 def damaged(bot, how):
+    bot.connection.execute("BEGIN")
     for number in range(3000):
         bot.row("trade", {"n": number})
+    bot.connection.execute("COMMIT")
     bot.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     bot.close()
     content = bot.database.read_bytes()

@@ -39,6 +39,7 @@ class BotFiles:
             fixtures = load_fixtures()
             self._connection = sqlite3.connect(self.database, isolation_level=None)
             self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = OFF")
             self._connection.executescript(fixtures.SCHEMA + fixtures.INDEXES)
         return self._connection
 
