@@ -3,6 +3,7 @@
 import sqlite3
 
 from gpt_trader_telemetry.exporter.position import DENSE, Position, Reading
+from gpt_trader_telemetry.exporter.superseded import Superseded
 from gpt_trader_telemetry.exporter.tally import KINDS
 from gpt_trader_telemetry.runtime_data.log import (
     EVENTS_DB,
@@ -30,7 +31,9 @@ def follow_rows(connection: sqlite3.Connection, position: Position, reading: Rea
     _count_pruned(connection, position, reading.skipped)
     began = position.place
     while position.place < last.id:
-        window = read_window(connection, position.place, last.id, KINDS, reading.skipped)
+        window = read_window(
+            connection, position.place, last.id, KINDS, skipped=reading.skipped, superseded=Superseded()
+        )
         reached = last if window.upto >= last.id else newest_upto(connection, window.upto)
         for event in window.events:
             reading.take(event)

@@ -5,7 +5,7 @@ import sqlite3
 import statistics
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from gpt_trader_telemetry.runtime_data.event import Event
 from gpt_trader_telemetry.runtime_data.record import LARGEST, BadRecordError, column_time, event_of_row, written_kinds
@@ -14,6 +14,7 @@ from gpt_trader_telemetry.runtime_data.skipped import Skipped
 __all__ = [
     "EVENTS_DB",
     "Row",
+    "Superseded",
     "Window",
     "events_between",
     "first_id",
@@ -131,8 +132,24 @@ def first_id_written_since(connection: sqlite3.Connection, written: str) -> int:
     return found - 1 if isinstance(found, int) and found > 0 else _LAST_ID if found is None else 0
 
 
+class Superseded(Protocol):
+    """Decides which rows of a window need not be parsed; asked from the newest to the oldest."""
+
+    def is_superseded(self, row: Row) -> bool:
+        """Tell whether nothing of a row can matter."""
+
+    def met(self, event: Event) -> None:
+        """Take note of the event of a row that was parsed."""
+
+
 def read_window(
-    connection: sqlite3.Connection, after: int, upto: int, written: Collection[str] | None, skipped: Skipped
+    connection: sqlite3.Connection,
+    after: int,
+    upto: int,
+    written: Collection[str] | None,
+    *,
+    skipped: Skipped,
+    superseded: Superseded | None = None,
 ) -> Window:
     """Read events with ids above ``after`` and at most ``upto``.
 
@@ -144,13 +161,20 @@ def read_window(
     rows, last = _rows(connection, first, min(first + WINDOW - 1, upto), written)
     clock = _ColumnClock(connection, first)
     events = []
-    for row in rows:
+    for row in reversed(rows):
+        if superseded is not None and superseded.is_superseded(row):
+            continue
         try:
             event = row.event()
         except BadRecordError as error:
             skipped.add(EVENTS_DB, error.why)
             continue
-        events.append(event if event.at is not None else event._replace(at=clock.time_of(row.written)))
+        if event.at is None:
+            event = event._replace(at=clock.time_of(row.written))
+        if superseded is not None:
+            superseded.met(event)
+        events.append(event)
+    events.reverse()
     return Window(events, rows, last)
 
 
@@ -233,6 +257,6 @@ def events_between(
     """Yield events of these kinds with ids above ``after`` and at most ``upto``, in the order of their writing."""
     written = None if kinds is None else written_kinds(kinds)
     while after < upto:
-        window = read_window(connection, after, upto, written, skipped)
+        window = read_window(connection, after, upto, written, skipped=skipped)
         after = window.upto
         yield from (event for event in window.events if kinds is None or event.kind in kinds)
