@@ -260,6 +260,12 @@ def _pairs(text: str) -> dict[str, str]:
     return pairs
 
 
+def _prefix(text: str) -> str:
+    if not _PREFIX.fullmatch(text):
+        raise ConfigurationError(f"{text!r} begins no metric name; use letters, digits and underscores, up to 60")
+    return text
+
+
 def _text(text: str) -> str:
     return text
 
@@ -274,7 +280,7 @@ VARIABLES: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
     ("GPT_TRADER_HEALTH_TLS_KEY", "health_tls_key", _text),
     ("GPT_TRADER_HEALTH_PROBE_PORT", "health_probe_port", _port),
     ("GPT_TRADER_METRICS_ENDPOINT_ENABLED", "metrics_endpoint_enabled", _boolean),
-    ("COINBASE_TRADER_METRIC_PREFIX", "metric_prefix", _text),
+    ("COINBASE_TRADER_METRIC_PREFIX", "metric_prefix", _prefix),
     ("GPT_TRADER_CARDINALITY_LIMIT", "cardinality_limit", _count),
     ("GPT_TRADER_WS_MESSAGE_STALE_SECONDS", "ws_message_stale_after", _seconds),
     ("GPT_TRADER_WS_HEARTBEAT_STALE_SECONDS", "ws_heartbeat_stale_after", _seconds),
