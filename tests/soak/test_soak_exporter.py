@@ -1,6 +1,7 @@
 """The exporter beside a busy bot, and over ten thousand files that nobody should have written."""
 
 import contextlib
+import copy
 import json
 import random
 import sqlite3
@@ -139,7 +140,7 @@ def nonsense(chooser, fixtures):
             if isinstance(place[key], dict) and place[key] and chooser.random() < 0.7:
                 place = place[key]
             else:
-                place[key] = chooser.choice(NONSENSE)
+                place[key] = copy.deepcopy(chooser.choice(NONSENSE))
                 break
     return record
 
