@@ -65,6 +65,8 @@ def opened(path: Path, *, busy_timeout: float = BUSY_TIMEOUT) -> Iterator[sqlite
             yield connection
     except sqlite3.Error as error:
         raise UnreadableError(path, _trouble_of(error), str(error)) from error
+    except UnicodeDecodeError as error:  # what SQLite quotes of a damaged schema is not always text
+        raise UnreadableError(path, Trouble.CORRUPT, "the schema is damaged") from error
     except OSError as error:
         raise UnreadableError(path, trouble_of_os(error), error.strerror or str(error)) from error
 
