@@ -22,6 +22,7 @@ _EXEMPLAR_FILTERS: Final = ("trace_based", "always_on", "always_off")
 _HISTOGRAMS: Final = ("explicit_bucket_histogram", "base2_exponential_bucket_histogram")
 _MAX_PORT: Final = 65535
 _HOST: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+_PREFIX: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,59}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,6 +85,8 @@ class Settings:
     telemetry_disabled: bool = False
     """No metric is recorded or exported; health goes on."""
 
+    metric_prefix: str = "coinbase_trader"
+    """What the names of the exporter's series begin with; the bot's own always begin with ``gpt_trader``."""
     cardinality_limit: int = 2000
     """Label sets a metric may have; what comes after shares one overflow series."""
     ws_message_stale_after: float = 30.0
@@ -107,6 +110,13 @@ class Settings:
         )
         _require(isinstance(self.thresholds, Thresholds), "thresholds", self.thresholds, "a Thresholds object")
         _require(bool(self.health_host), "health_host", self.health_host, "a host name or an address")
+        prefix = self.metric_prefix
+        _require(
+            bool(_PREFIX.fullmatch(str(prefix))),
+            "metric_prefix",
+            prefix,
+            "letters, digits and underscores, up to 60, no leading digit",
+        )
         limit = self.cardinality_limit
         _require(_is_int(limit) and limit >= 1, "cardinality_limit", limit, "a whole number of at least 1")
         _require(self.otlp_protocol in _PROTOCOLS, "otlp_protocol", self.otlp_protocol, " or ".join(_PROTOCOLS))
@@ -312,6 +322,12 @@ def _pairs(text: str) -> dict[str, str]:
     return pairs
 
 
+def _prefix(text: str) -> str:
+    if not _PREFIX.fullmatch(text):
+        raise ConfigurationError(f"{text!r} begins no metric name; use letters, digits and underscores, up to 60")
+    return text
+
+
 def _text(text: str) -> str:
     return text
 
@@ -327,6 +343,7 @@ VARIABLES: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
     ("GPT_TRADER_HEALTH_TLS_KEY", "health_tls_key", _text),
     ("GPT_TRADER_HEALTH_PROBE_PORT", "health_probe_port", _port),
     ("GPT_TRADER_METRICS_ENDPOINT_ENABLED", "metrics_endpoint_enabled", _boolean),
+    ("COINBASE_TRADER_METRIC_PREFIX", "metric_prefix", _prefix),
     ("GPT_TRADER_CARDINALITY_LIMIT", "cardinality_limit", _count),
     ("GPT_TRADER_WS_MESSAGE_STALE_SECONDS", "ws_message_stale_after", _seconds),
     ("GPT_TRADER_WS_HEARTBEAT_STALE_SECONDS", "ws_heartbeat_stale_after", _seconds),

@@ -31,6 +31,8 @@ GOALS = {
     "otlp-histograms": 1,
     "otlp-counters": 1,
     "otlp-request": 1,
+    "exporter-scrape": 1 / 100,
+    "exporter-growth": 1.2,
     "import": 1.2,
     "import-names": 1.2,
     "import-used": 1.2,

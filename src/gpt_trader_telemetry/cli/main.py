@@ -12,6 +12,7 @@ __all__ = ["COMMANDS", "main"]
 
 COMMANDS: Final[Mapping[str, str]] = {
     "doctor": "find out why there are no metrics, and what to do",
+    "exporter": "serve what a bot leaves on disk as metrics, from a process of its own",
     "probe": "ask a bot whether it is ready, live or healthy, for HEALTHCHECK and exec probes",
     "generate": "write the alert rules and dashboards that fit a bot's thresholds",
 }

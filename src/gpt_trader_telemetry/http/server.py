@@ -24,8 +24,7 @@ _ADVICE: Final = {
     errno.EADDRINUSE: "port {port} on {host} is taken; set {setting} to another, 0 takes a free one",
     errno.EACCES: "port {port} on {host} is not open to this user; set {setting} to one above 1023",
     errno.EADDRNOTAVAIL: (
-        "{host} is no address of this machine; set GPT_TRADER_HEALTH_HOST to one that is, "
-        "127.0.0.1 serves this machine alone"
+        "{host} is no address of this machine; set {host_setting} to one that is, 127.0.0.1 serves this machine alone"
     ),
 }
 _PORTS: Final = range(65536)
@@ -97,11 +96,12 @@ def start(
     on_error: Callable[[BaseException], None] | None = None,
     limits: Limits | None = None,
     name: str = "gpt-trader-telemetry-http",
+    host_setting: str = "GPT_TRADER_HEALTH_HOST",
     port_setting: str = "GPT_TRADER_HEALTH_PORT",
 ) -> Server:
     """Listen on host and port (0 takes a free one), and return once requests are answered.
 
-    ``port_setting`` is what an error advises to set where the port is at fault.
+    ``host_setting`` and ``port_setting`` are what an error advises to set where one of them is at fault.
     ``on_error`` is told, on the listener's thread, of what went wrong outside of the app's handlers.
 
     Raises:
@@ -113,7 +113,7 @@ def start(
     if ssl_context is not None and ssl_context.protocol is ssl.PROTOCOL_TLS_CLIENT:
         raise ConfigurationError("ssl_context is a client's; make one with ssl.PROTOCOL_TLS_SERVER")
     limits = limits or Limits()
-    sock = _bind(host, port, limits.backlog, port_setting)
+    sock = _bind(host, port, limits.backlog, (host_setting, port_setting))
     address = sock.getsockname()[:2]
     try:
         listener = Listener(sock, app, ssl_context=ssl_context, limits=limits, on_error=_shielded(on_error), name=name)
@@ -160,13 +160,14 @@ def _shielded(on_error: Callable[[BaseException], None] | None) -> Callable[[Bas
     return report
 
 
-def _bind(host: str, port: int, backlog: int, setting: str) -> socket.socket:
+def _bind(host: str, port: int, backlog: int, settings: tuple[str, str]) -> socket.socket:
+    host_setting, setting = settings
     where = _joined(host, port)
     try:
         family, kind, protocol, _, address = _resolved(host, port)
     except (OSError, ValueError) as error:
         raise ConfigurationError(
-            f"cannot listen on {where}: it cannot be resolved ({error}); set GPT_TRADER_HEALTH_HOST to an "
+            f"cannot listen on {where}: it cannot be resolved ({error}); set {host_setting} to an "
             f"address of this machine, such as 127.0.0.1, and {setting} to 0 .. 65535"
         ) from None
     sock = None
@@ -179,7 +180,9 @@ def _bind(host: str, port: int, backlog: int, setting: str) -> socket.socket:
     except OSError as error:
         if sock is not None:
             sock.close()
-        advice = _ADVICE.get(error.errno or 0, str(error)).format(host=host, port=port, setting=setting)
+        advice = _ADVICE.get(error.errno or 0, str(error)).format(
+            host=host, port=port, setting=setting, host_setting=host_setting
+        )
         raise ConfigurationError(f"cannot listen on {where}: {advice}") from error
     return sock
 

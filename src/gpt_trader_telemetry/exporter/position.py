@@ -1,0 +1,73 @@
+"""How far a log has been read, so that the next read, also one after a restart, begins there."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from gpt_trader_telemetry.runtime_data.event import Event
+from gpt_trader_telemetry.runtime_data.skipped import Skipped
+
+__all__ = ["DENSE", "Position", "Reading"]
+
+DENSE: Final = 256
+"""Marks that are kept of the newest records at the least, before older ones are thinned out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Where what is read goes to."""
+
+    take: Callable[[Event], object]
+    progress: Callable[[int, int], object]
+    """Told how much of how much has been read; may raise to end the reading, which loses and repeats nothing."""
+    restarted: Callable[[], object]
+    """Told when another log has taken the place of the one that was read."""
+    shortened: Callable[[], object]
+    """Told when the log has lost its end, as in a crash of the machine."""
+    skipped: Skipped
+
+
+@dataclass(slots=True)
+class Position:
+    """A place in a log: a row's id, or the offset after a line; and marks that tell whether it is still the same log.
+
+    A mark is a digest of what stands at a place. The same mark there means that all before it has been read; where a
+    log has lost its end, reading goes on from the last mark that still stands. Marks are dense at the end and ever
+    sparser before, so that their number is bounded and they reach back to the beginning.
+    """
+
+    source: str | None = None
+    """``events_db`` or ``events_jsonl``; None before anything was found."""
+    marks: list[tuple[int, str]] = field(default_factory=list)
+    """Places and their marks, oldest first; the last is where reading goes on."""
+
+    @property
+    def place(self) -> int:
+        """Where reading goes on; 0 at the beginning."""
+        return self.marks[-1][0] if self.marks else 0
+
+    @property
+    def mark(self) -> str:
+        """What stood there."""
+        return self.marks[-1][1] if self.marks else ""
+
+    def move(self, marks: list[tuple[int, str]]) -> None:
+        """Go on to the last of these places."""
+        self.marks += [mark for mark in marks if mark[0] > self.place]
+        while len(self.marks) > 2 * DENSE:
+            self.marks[:-DENSE] = self.marks[:-DENSE:2]
+
+    def go_back(self, stands: Callable[[int, str], bool]) -> bool:
+        """Go back to the last mark that still stands; false if none does, and reading begins again."""
+        while self.marks and not stands(*self.marks[-1]):
+            self.marks.pop()
+        return bool(self.marks)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON types."""
+        return {"source": self.source, "marks": self.marks}
+
+    @classmethod
+    def from_json(cls, saved: dict[str, Any]) -> "Position":
+        """Return what ``as_json`` gave."""
+        return cls(saved["source"], [(int(place), str(mark)) for place, mark in saved["marks"]])

@@ -1,0 +1,134 @@
+"""The command ``exporter``: what it serves, what it says, and how it ends."""
+
+import json
+import signal
+import socket
+
+import pytest
+
+from gpt_trader_telemetry.cli.main import main
+from support.exporting import exporting
+from support.receivers import http_receiver
+from support.runtime import BotFiles
+from support.scraping import OPENMETRICS, TEXT, parse
+
+
+@pytest.fixture
+def bot(tmp_path):
+    files = BotFiles(tmp_path)
+    yield files
+    files.close()
+
+
+def test_it_serves_follows_and_goes_on_after_a_restart(bot, tmp_path):
+    """From before anything exists to a second start by the cursor file; SIGTERM and SIGINT end it with 0."""
+    cursor = ["--cursor-file", str(tmp_path / "cursor.json")]
+    with exporting(tmp_path, *cursor, "--now", "2026-03-01T00:01:00Z") as exporter:
+        status, body, _ = exporter.get("/health")
+        assert status == 503
+        assert json.loads(body)["status"] == "starting"
+        assert exporter.get("/ready")[0] == 503
+        assert exporter.get("/live")[0] == 200
+        bot.row("trade", {})
+        bot.cycle(equity="5", timestamp="2026-03-01T00:00:00")
+        exporter.until_caught_up()
+        exporter.wait_for(lambda: exporter.scrape().value("coinbase_trader_equity") == 5)
+        for accept in (TEXT, OPENMETRICS):
+            status, text, headers = exporter.get("/metrics", {"Accept": accept})
+            assert headers["content-type"].split(";")[0] == accept.split(";")[0]
+            scrape = parse(text)
+            assert scrape.value("coinbase_trader_trades_executed_total") == 1
+            assert scrape.value("coinbase_trader_source_age_seconds", source="events_db") == 60
+        assert exporter.json("/metrics.json")["equity"] == "5"
+        assert exporter.json("/health")["checks"]["paper"]["status"] == "pass"
+        assert exporter.get("/metrics", method="HEAD")[1] == ""
+        assert exporter.get("/metrics", method="POST")[0] == 405
+        assert exporter.get("/nothing")[0] == 404
+        assert exporter.stop() == 0
+    bot.row("trade", {})
+    with exporting(tmp_path, *cursor) as exporter:
+        exporter.until_caught_up()
+        assert exporter.scrape().value("coinbase_trader_trades_executed_total") == 2
+        assert not any("not used" in line for line in exporter.said)
+        assert exporter.stop(signal.SIGINT) == 0
+
+
+def test_several_profiles_have_a_label_and_the_prefix_and_token_are_obeyed(tmp_path):
+    """One process for all bots; the probes need no token."""
+    for name, number in (("live", 1), ("paper", 2)):
+        bot = BotFiles(tmp_path, name)
+        for _ in range(number):
+            bot.row("trade", {})
+        bot.cycle(positions={"BTC-USD": {"exposure_usd": number}})
+        bot.close()
+    token = tmp_path / "token"
+    token.write_text("correct-horse-battery-staple")
+    token.chmod(0o600)
+    options = ["--profile", "live", "--token-file", str(token)]
+    with exporting(tmp_path, *options, env={"COINBASE_TRADER_METRIC_PREFIX": "desk"}) as exporter:
+        exporter.wait_for(lambda: exporter.get("/ready")[0] == 200)
+        assert exporter.get("/metrics")[0] == 401
+        scrape = parse(exporter.get("/metrics", {"Authorization": "Bearer correct-horse-battery-staple"})[1])
+        assert scrape.value("desk_trades_executed_total", profile="paper") == 2
+        assert scrape.value("desk_symbol_exposure_usd", profile="live", symbol="BTC_USD") == 1
+        assert exporter.stop() == 0
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_same_series_leave_over_otlp(bot, tmp_path, fails):
+    """By the SDK's pipeline, once more at the end; a receiver that refuses is told, and the exit code is 0."""
+    bot.row("trade", {})
+    bot.cycle(equity="5", timestamp="2026-03-01T00:00:00", positions={"BTC-USD": {"exposure_usd": 7}})
+    with http_receiver() as received:
+        received.refusing = fails
+        with exporting(tmp_path, env={"OTEL_EXPORTER_OTLP_ENDPOINT": received.endpoint}) as exporter:
+            exporter.until_caught_up()
+            assert exporter.stop() == 0
+        assert any("OTLP: failed" in line for line in exporter.said) == fails
+        assert received.value("coinbase_trader_equity") == 5
+        assert received.value("coinbase_trader_trades_executed_total") == 1
+        assert received.value("coinbase_trader_symbol_exposure_usd", symbol="BTC_USD") == 7
+        assert received.value("coinbase_trader_source_readable", source="events_db") == 1
+        assert received.resources()[0]["service.name"] == "gpt-trader-exporter"
+        sums = {metric.name for metric in received.metrics() if metric.HasField("sum") and metric.sum.is_monotonic}
+        assert "coinbase_trader_trades_executed_total" in sums
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--profile", "../x"], "is no profile"),
+        (["--profile", "a", "--profile", "a"], "each of them once"),
+        (["--profile", "a", "--profile", "b", "--events-db", "x"], "for one --profile"),
+        (["--profile", "a", "--cursor-file", "/no/such/folder/c.json"], "there is no folder"),
+        (["--profile", "a", "--host", "no.such.host.invalid"], "--host"),
+        (["--profile", "a", "--token-file", "/no/such/token"], "cannot be read"),
+        (["--profile", "a", "--tls-key", "k"], "without a certificate"),
+    ],
+)
+def test_wrong_use_ends_with_2_and_the_reason(options, said, capsys, monkeypatch, tmp_path):
+    """Before anything is served."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["exporter", "--port", "0", *options]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [[], ["--profile", "a", "--port", "99999"], ["--profile", "a", "--now", "soon"]])
+def test_wrong_arguments_end_with_2(options, capsys):
+    """By the usage that argparse prints."""
+    with pytest.raises(SystemExit) as ended:
+        main(["exporter", *options])
+    assert ended.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_a_taken_port_and_a_wrong_prefix_say_what_to_do(capsys, monkeypatch, tmp_path):
+    """By the option or variable that is at fault."""
+    monkeypatch.chdir(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert main(["exporter", "--profile", "a", "--port", port]) == 2
+        assert "set --port to another" in capsys.readouterr().err
+    monkeypatch.setenv("COINBASE_TRADER_METRIC_PREFIX", "my prefix")
+    assert main(["exporter", "--profile", "a", "--port", "0"]) == 2
+    assert "COINBASE_TRADER_METRIC_PREFIX: 'my prefix'" in capsys.readouterr().err
