@@ -60,14 +60,14 @@ def report_of(tally: Tally, *, profile: str, now: datetime, beside: Beside | Non
     if beside.equity is not None:
         tally.equity.take(*beside.equity)
     pnl = _pnl(tally)
-    equity: Decimal | None = tally.equity.value
+    equity, change, change_pct = _account(tally, pnl["total"])
     return DailyReport(
         window=tally.window,
         profile=profile,
         generated_at=now.astimezone(UTC).isoformat(),
         equity=shown(equity),
-        equity_change=shown(pnl["total"]),
-        equity_change_pct=shown(_change_pct(equity, pnl["total"])),
+        equity_change=shown(change),
+        equity_change_pct=shown(change_pct),
         pnl=Pnl(**{name: shown(amount) for name, amount in pnl.items()}),
         fees=shown(_fees(tally)),
         performance=_performance(tally),
@@ -117,12 +117,17 @@ def _pnl(tally: Tally) -> dict[str, Decimal | None]:
     return {"realized": realized, "unrealized": unrealized, "funding": _plus(ZERO, tally.funding), "total": total}
 
 
-def _change_pct(equity: Decimal | None, change: Decimal | None) -> Decimal | None:
+def _account(tally: Tally, pnl: Decimal | None) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+    """Return equity and its change, which is the total PnL; where that is not known, what equity itself did."""
+    equity: Decimal | None = tally.equity.value
+    change = pnl
+    if change is None and equity is not None and tally.first_equity is not None:
+        change = EXACT.subtract(equity, tally.first_equity[1])
     if equity is None or change is None:
-        return None
+        return equity, change, None
     before = EXACT.subtract(equity, change)
     part = share(change, before) if before > 0 else None
-    return None if part is None else EXACT.multiply(part, _HUNDRED)
+    return equity, change, None if part is None else EXACT.multiply(part, _HUNDRED)
 
 
 def _fees(tally: Tally) -> Decimal | None:

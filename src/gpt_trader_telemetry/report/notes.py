@@ -34,9 +34,14 @@ def _of_pnl(tally: Tally) -> list[str]:
     notes = []
     if tally.realized is None and tally.trades + tally.fills:
         net = f" The fills alone came to {tally.outcomes.net:,.2f}." if tally.outcomes.known else ""
-        notes.append(f"No pnl_update event: realized and total PnL of the account cannot be known.{net}")
+        notes.append(f"No pnl_update event: realized PnL of the account cannot be known.{net}")
+    if is_pnl_unknown(tally) and tally.first_equity is not None:
+        notes.append(
+            f"The change of equity is the measured one since {_moment(tally.first_equity[0])}, which deposits and "
+            "withdrawals are part of."
+        )
     if tally.fees is None and tally.user_fees is not None:
-        notes.append("Fees are those of user_fill events, since no fill has one.")
+        notes.append(f"Fees are those of {_count(tally.user_fills, 'user_fill event')}, since no fill has one.")
     if tally.crowded:
         notes.append(f"More than {MAX_SYMBOLS:,} symbols: the others are one row, their unrealized PnL is not known.")
     return notes
@@ -46,8 +51,7 @@ def _of_equity(tally: Tally) -> list[str]:
     if tally.equity.value is None:
         return ["No cycle metrics and no metrics.json of that time: equity cannot be known."]
     if tally.equity.at < tally.window.start:
-        return [f"Equity is as last known, of {_moment(tally.equity.at)}: before the window."]
-    return []
+    X
 
 
 def _of_health(tally: Tally, unfilled: int | None) -> list[str]:

@@ -69,6 +69,8 @@ class Tally:
         self.funding: Decimal | None = None
         self.fees: Decimal | None = None
         self.user_fees: Decimal | None = None
+        self.user_fills = 0
+        """Those that have a fee."""
         self.symbols: dict[str, SymbolTally] = {}
         self.unplaced = SymbolTally()
         """What named no symbol."""
@@ -77,6 +79,7 @@ class Tally:
         self.counts = {"stale_mark_detected": 0, "websocket_reconnect": 0, "unfilled_order_alert": 0, "api_error": 0}
         self.latest = {kind: Latest() for kind in (*LIVENESS_KINDS, "runtime_start")}
         self.equity = Latest()
+        self.first_equity: tuple[float, Decimal] | None = None
         self.equity_curve = Curve(window)
         self.pnl_curve = Curve(window)
         self.drawdown_curve = Curve(window)
@@ -172,6 +175,7 @@ class Tally:
         fee = amount_of(event.payload.get("fee"))
         fee = amount_of(event.payload.get("commission")) if fee is None else fee
         if fee is not None:
+            self.user_fills += 1
             self.user_fees = EXACT.add(self.user_fees or ZERO, fee)
 
     def _position(self, at: float, event: Event) -> None:
@@ -192,6 +196,8 @@ class Tally:
         equity = equity_of(event.payload)
         if equity is not None:
             self.equity.take(at, equity)
+            if self.first_equity is None or at < self.first_equity[0]:
+                self.first_equity = (at, equity)
             self.equity_curve.take(at, float(equity))
 
     def _count(self, at: float, event: Event) -> None:

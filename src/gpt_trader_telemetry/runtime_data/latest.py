@@ -1,0 +1,59 @@
+"""The newest event of a kind before a moment, without reading the log up to there."""
+
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Final
+
+from gpt_trader_telemetry.runtime_data.database import UnreadableError, opened
+from gpt_trader_telemetry.runtime_data.event import Event
+from gpt_trader_telemetry.runtime_data.log import _COLUMNS, Row
+from gpt_trader_telemetry.runtime_data.paths import ProfilePaths
+from gpt_trader_telemetry.runtime_data.record import CYCLE_METRICS, METRIC, BadRecordError
+
+__all__ = ["latest_event"]
+
+_LOOKED_AT: Final = 2000
+"""Rows that are looked at: the one that is sought is nearly always the first."""
+_SLACK: Final = 86_400.0
+"""Seconds by which the time column may be ahead: the host's offset from UTC."""
+
+
+def latest_event(
+    paths: ProfilePaths, kind: str, before: float, accept: Callable[[Event], bool] = lambda _event: True
+) -> Event | None:
+    """Return the newest event of a kind that happened before a moment, from ``events.db``; None where none is found.
+
+    Args:
+        paths: the profile's files.
+        kind: the event's kind.
+        before: seconds since 1970.
+        accept: tells whether an event will do.
+    """
+    latest: Event | None = None
+    bound = datetime.fromtimestamp(before + _SLACK, UTC)
+    query = (
+        f"SELECT {_COLUMNS} FROM events WHERE event_type IN (?, ?) AND timestamp < ? "  # noqa: S608 - ours
+        "ORDER BY rowid DESC"
+    )
+    wrapping = METRIC if kind == CYCLE_METRICS else kind
+    try:
+        with (
+            opened(paths.events_db) as connection,
+            closing(connection.execute(query, (kind, wrapping, f"{bound:%Y-%m-%d %H:%M:%S}"))) as rows,
+        ):
+            for row in islice(rows, _LOOKED_AT):
+                try:
+                    event = Row(*row).event()
+                except BadRecordError:
+                    continue  # whoever reads the log itself counts it
+                if event.kind != kind or event.at is None or event.at >= before or not accept(event):
+                    continue
+                if latest is None or event.at > (latest.at or 0.0):
+                    latest = event
+                if row[0] < latest.position - 100:
+                    break  # a log is in order of time but for a few
+    except UnreadableError:
+        return None  # whoever reads the log itself says so
+    return latest
