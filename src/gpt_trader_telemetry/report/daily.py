@@ -77,7 +77,9 @@ def report_of(tally: Tally, *, profile: str, now: datetime, beside: Beside | Non
         symbols=_symbols(tally),
         health=_health(tally, beside),
         runtime=_runtime(tally.latest["runtime_start"]),
-        notes=notes_of(tally, unfilled=beside.unfilled, more=beside.notes),
+        notes=notes_of(
+            tally, unfilled=beside.unfilled, measured=pnl["total"] is None and change is not None, more=beside.notes
+        ),
         curves=Curves(
             equity=tally.equity_curve.points(), pnl=tally.pnl_curve.points(), drawdown=tally.drawdown_curve.points()
         ),

@@ -6,9 +6,24 @@ from datetime import UTC, datetime
 from gpt_trader_telemetry.report.tally import MAX_SYMBOLS, Tally
 
 
-def notes_of(tally: Tally, *, unfilled: int | None, more: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return what is to be said of a report's figures, the most important first."""
-    return (*_of_trades(tally), *_of_pnl(tally), *_of_equity(tally), *_of_health(tally, unfilled), *more)
+def notes_of(
+    tally: Tally, *, unfilled: int | None, measured: bool = False, more: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Return what is to be said of a report's figures, the most important first.
+
+    Args:
+        tally: what was counted.
+        unfilled: what ``orders.db`` shows; None where it cannot be read.
+        measured: whether the change of equity is that of equity itself.
+        more: what the readers have to say.
+    """
+    return (
+        *_of_trades(tally),
+        *_of_pnl(tally),
+        *_of_equity(tally, measured=measured),
+        *_of_health(tally, unfilled),
+        *more,
+    )
 
 
 def _of_trades(tally: Tally) -> list[str]:
@@ -35,11 +50,6 @@ def _of_pnl(tally: Tally) -> list[str]:
     if tally.realized is None and tally.trades + tally.fills:
         net = f" The fills alone came to {tally.outcomes.net:,.2f}." if tally.outcomes.known else ""
         notes.append(f"No pnl_update event: realized PnL of the account cannot be known.{net}")
-    if is_pnl_unknown(tally) and tally.first_equity is not None:
-        notes.append(
-            f"The change of equity is the measured one since {_moment(tally.first_equity[0])}, which deposits and "
-            "withdrawals are part of."
-        )
     if tally.fees is None and tally.user_fees is not None:
         notes.append(f"Fees are those of {_count(tally.user_fills, 'user_fill event')}, since no fill has one.")
     if tally.crowded:
@@ -47,11 +57,15 @@ def _of_pnl(tally: Tally) -> list[str]:
     return notes
 
 
-def _of_equity(tally: Tally) -> list[str]:
+def _of_equity(tally: Tally, *, measured: bool) -> list[str]:
+    if measured and tally.first_equity is not None:
+        since = _moment(tally.first_equity[0])
+        return [f"PnL is not known: the change is what equity itself did since {since}, deposits included."]
     if tally.equity.value is None:
         return ["No cycle metrics and no metrics.json of that time: equity cannot be known."]
     if tally.equity.at < tally.window.start:
-    X
+        return [f"Equity is as last known, of {_moment(tally.equity.at)}: before the window."]
+    return []
 
 
 def _of_health(tally: Tally, unfilled: int | None) -> list[str]:

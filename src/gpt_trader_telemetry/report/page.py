@@ -165,6 +165,7 @@ def _symbols(symbols: Sequence[SymbolFigures]) -> str:
         "Exposure",
         "Trades",
         "Win rate",
+        "Regime",
     )
     head = "".join(f"<th{' class=' + chr(34) + 'wide' + chr(34) if not name else ''}>{name}</th>" for name in columns)
     rows = "".join(_symbol(symbol, least, most) for symbol in shown)
@@ -181,9 +182,10 @@ def _symbol(symbol: SymbolFigures, least: float, most: float) -> str:
     rest = (*figures, money(symbol.exposure_usd), number(symbol.trades), share_of_one(symbol.win_rate))
     cells = "".join(f'<td class="{"none" if cell == UNKNOWN else ""}">{escape(cell)}</td>' for cell in rest)
     return (
-        f"<tr><td>{escape(symbol.symbol)}</td><td>{escape(symbol.regime or '')}</td>"
+        f"<tr><td>{escape(symbol.symbol)}</td>"
         f'<td class="{_tone(pnl.total)}">{escape(money(pnl.total, sign=True))}</td>'
-        f'<td class="wide">{drawn}</td>{cells}</tr>'
+        f'<td class="wide">{drawn}</td>{cells}'
+        f"<td>{escape(symbol.regime or '')}</td></tr>"
     )
 
 
@@ -223,8 +225,10 @@ def _risk_rows(report: DailyReport) -> list[Row]:
     else:
         tripped = bool(state["triggered"])
         rows = [("Circuit breaker", "TRIGGERED" if tripped else "cleared", "loss" if tripped else "gain")]
-        told = [(name, state[name]) for name in ("rule", "action", "timestamp") if state.get(name) is not None]
-        rows += [(f"Breaker {name}", str(value), "") for name, value in told]
+        told = (state.get("rule"), state.get("action"), str(state["timestamp"])[:16].replace("T", " ") + " UTC")
+        rows += [
+            (f"  {name}", str(value), "") for name, value in zip(("rule", "action", "at"), told, strict=True) if value
+        ]
     most = sorted(report.guard_triggers.items(), key=lambda item: (-item[1], item[0]))
     rows.append(("Guard trips", number(sum(report.guard_triggers.values())), "warn" if most else ""))
     return rows + [(name, number(count), "") for name, count in most[:SYMBOLS_SHOWN]]
@@ -246,7 +250,7 @@ def _health_rows(report: DailyReport) -> list[Row]:
 
 def _runtime(report: DailyReport) -> str:
     rows = [(str(name), str(value), "") for name, value in report.runtime.items() if value is not None]
-    return _card("Runtime", _list(rows, long=True)) if rows else ""
+    return _card("Runtime", _list(rows, tiled=True)) if rows else ""
 
 
 def _notes(notes: Sequence[str]) -> str:
@@ -260,9 +264,11 @@ def _known(value: float | None) -> str:
     return "none" if value is None else ""
 
 
-def _list(rows: Iterable[Row], *, long: bool = False) -> str:
-    items = "".join(f'<dt>{escape(name)}</dt><dd class="{tone}">{escape(value)}</dd>' for name, value, tone in rows)
-    return f'<dl class="long">{items}</dl>' if long else f"<dl>{items}</dl>"
+def _list(rows: Iterable[Row], *, tiled: bool = False) -> str:
+    items = "".join(
+        f'<div><dt>{escape(name)}</dt><dd class="{tone}">{escape(value)}</dd></div>' for name, value, tone in rows
+    )
+    return f"<dl{' class=' + chr(34) + 'tiled' + chr(34) if tiled else ''}>{items}</dl>"
 
 
 def _card(title: str, content: str, *, hint: str = "") -> str:
