@@ -32,6 +32,7 @@ LIVE_FOR: Final = 300.0
 
 _HUNDRED: Final = Decimal(100)
 _DIGEST: Final = re.compile(r"(?:[a-z0-9-]{1,12}:)?[0-9a-f]{7,64}")
+_KIND: Final = ("type", "event_type")
 _DIGESTS: Final = ("build_sha", "config_digest")
 """Fields that hold hexadecimal digits by nature, which anywhere else might be a key."""
 
@@ -231,7 +232,7 @@ def _runtime(latest: Latest) -> dict[str, Any]:
     event: Event | None = latest.value
     if event is None:
         return {}
-    runtime = scrub_details(event.payload)
+    runtime = scrub_details({name: value for name, value in event.payload.items() if name not in _KIND})
     for name in _DIGESTS:
         digest = event.payload.get(name)
         if isinstance(digest, str) and _DIGEST.fullmatch(digest):

@@ -70,17 +70,18 @@ def _tiles(report: DailyReport) -> str:
     trades, performance = report.trades, report.performance
     won = f"{number(trades.winning)} won, {number(trades.losing)} lost" if trades.winning is not None else "results n/a"
     status = report.health.liveness["status"]
+    heartbeat = report.health.liveness["events"]["heartbeat"]["age_seconds"]
     tiles = (
         ("Equity", money(report.equity), "", _change(report), _tone(report.equity_change)),
         ("Total PnL", money(report.pnl.total, sign=True), _tone(report.pnl.total), "realized and unrealized", ""),
         ("Trades", number(trades.total), "", won, ""),
         (
             "Max drawdown", fallen(performance.max_drawdown), _tone(-(performance.max_drawdown or 0.0)),
-            f"{percent(performance.max_drawdown_pct)} of the peak before", "",
+            _of_peak(performance.max_drawdown, performance.max_drawdown_pct), "",
         ),
         (
             "Liveness", status, {"GREEN": "gain", "RED": "loss"}.get(status, "none"),
-            f"heartbeat {age(report.health.liveness['events']['heartbeat']['age_seconds'])} before the end", "",
+            f"last heartbeat {age(heartbeat)} before the end" if heartbeat is not None else "no heartbeat", "",
         ),
     )  # fmt: skip
     return '<section class="tiles">' + "".join(_tile(*tile) for tile in tiles) + "</section>"
@@ -91,6 +92,12 @@ def _tile(name: str, value: str, tone: str, more: str, more_tone: str) -> str:
         f'<div class="card tile"><div class="name">{escape(name)}</div>'
         f'<div class="value {tone}">{escape(value)}</div><div class="more {more_tone}">{escape(more)}</div></div>'
     )
+
+
+def _of_peak(fall: float | None, pct: float | None) -> str:
+    if pct is not None:
+        return f"{percent(pct)} of the peak before"
+    return "of the running sum" if fall is None else "no gain before it"
 
 
 def _change(report: DailyReport) -> str:
@@ -156,7 +163,6 @@ def _symbols(symbols: Sequence[SymbolFigures]) -> str:
     least, most = min([0.0, *totals]), max([0.0, *totals])
     columns = (
         "Symbol",
-        "Regime",
         "Total PnL",
         "",
         "Realized",
