@@ -45,8 +45,6 @@ class Beside:
     """The newest equity known at the window's end from elsewhere than its events, and when it was."""
     unfilled: int | None = None
     """Orders that ``orders.db`` shows unfilled for too long at the window's end; None where it cannot be read."""
-    before: Sequence[Event] = ()
-    """The newest heartbeat, price tick and start of the bot before the window."""
     notes: Sequence[str] = ()
     """What the readers have to say."""
 
@@ -55,9 +53,6 @@ def report_of(tally: Tally, *, profile: str, now: datetime, beside: Beside | Non
     """Return the report on what ``tally`` counted; ``now`` is when it was made."""
     beside = beside or Beside()
     tally.finish()
-    for event in beside.before:
-        if event.at is not None and event.at < tally.window.end and event.kind in tally.latest:
-            tally.latest[event.kind].take(event.at, event)
     if beside.equity is not None:
         tally.equity.take(*beside.equity)
     pnl = _pnl(tally)

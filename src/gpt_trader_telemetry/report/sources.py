@@ -1,13 +1,13 @@
 """From a profile's files to its report."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, TypeAlias
 
 from gpt_trader_telemetry.report.daily import Beside, report_of
 from gpt_trader_telemetry.report.figures import DailyReport
-from gpt_trader_telemetry.report.tally import LIVENESS_KINDS, Tally, equity_of
+from gpt_trader_telemetry.report.tally import Tally, equity_of
 from gpt_trader_telemetry.report.window import Window
 from gpt_trader_telemetry.runtime_data.database import Trouble, UnreadableError
 from gpt_trader_telemetry.runtime_data.event import Event
@@ -45,19 +45,21 @@ def daily_report(
         NoDataError: no log can be read, or it has nothing of that time.
     """
     skipped, tally = Skipped(), Tally(window)
+    latest, kinds = _latest(paths, tally)
     try:
-        events = read_events(paths, since=window.start, until=window.end, kinds=tally.kinds, skipped=skipped)
-        for event in watch(events):
+        for event in watch(read_events(paths, since=window.start, until=window.end, kinds=kinds, skipped=skipped)):
             tally.take(event)
     except UnreadableError as error:
         raise NoDataError(f"the event log cannot be read: {error}") from error
+    for event in latest:
+        tally.take_latest(event)
     equity = _equity(paths, window, tally, skipped, is_now=window.end >= now.timestamp())
     if not tally.events and (equity is None or equity[0] < window.start):
         raise NoDataError(f"{paths.folder} has no event of that time; a longer --lookback-hours may reach some")
     unfilled, notes = _unfilled(paths, window, skipped, unfilled_after)
     if skipped.total:
         notes.append(f"Records left out or only partly used: {skipped}.")
-    beside = Beside(equity=equity, unfilled=unfilled, before=tuple(_before(paths, tally)), notes=notes)
+    beside = Beside(equity=equity, unfilled=unfilled, notes=notes)
     return report_of(tally, profile=paths.profile, now=now, beside=beside)
 
 
@@ -74,17 +76,24 @@ def _equity(
         return min(file.at, window.end), equity
     if tally.equity.value is not None:
         return None
-    event = latest_event(paths, "cycle_metrics", window.start, lambda event: equity_of(event.payload) is not None)
+    try:
+        event = latest_event(paths, "cycle_metrics", window.start, lambda event: equity_of(event.payload) is not None)
+    except UnreadableError:
+        return None
     equity = None if event is None else equity_of(event.payload)
     return None if event is None or event.at is None or equity is None else (event.at, equity)
 
 
-def _before(paths: ProfilePaths, tally: Tally) -> Iterator[Event]:
-    for kind in (*LIVENESS_KINDS, "runtime_start"):
-        if tally.latest[kind].value is None:
-            event = latest_event(paths, kind, tally.window.start)
-            if event is not None:
-                yield event
+def _latest(paths: ProfilePaths, tally: Tally) -> tuple[list[Event], frozenset[str]]:
+    """Return the newest sign of life and start of the bot at the window's end, and the kinds that are left to read.
+
+    Most of a log is prices; where the database can be asked for the last one, the others need not be read.
+    """
+    try:
+        found = [latest_event(paths, kind, tally.window.end) for kind in tally.latest]
+    except UnreadableError:
+        return [], tally.kinds
+    return [event for event in found if event is not None], tally.kinds - tally.latest.keys()
 
 
 def _unfilled(paths: ProfilePaths, window: Window, skipped: Skipped, after: float) -> tuple[int | None, list[str]]:

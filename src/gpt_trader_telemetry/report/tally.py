@@ -115,6 +115,12 @@ class Tally:
             if taker is not None:
                 taker(at, event)
 
+    def take_latest(self, event: Event) -> None:
+        """Take in a sign of life or a start of the bot, which may be from before the window."""
+        if event.at is not None and event.at < self.window.end and event.kind in self.latest:
+            self.events += event.at >= self.window.start
+            self.latest[event.kind].take(event.at, event)
+
     def finish(self) -> None:
         """Say that there are no more."""
         self.running.finish()

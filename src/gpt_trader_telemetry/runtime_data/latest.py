@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Final
 
-from gpt_trader_telemetry.runtime_data.database import UnreadableError, opened
+from gpt_trader_telemetry.runtime_data.database import opened
 from gpt_trader_telemetry.runtime_data.event import Event
 from gpt_trader_telemetry.runtime_data.log import _COLUMNS, Row
 from gpt_trader_telemetry.runtime_data.paths import ProfilePaths
@@ -16,6 +16,8 @@ __all__ = ["latest_event"]
 
 _LOOKED_AT: Final = 2000
 """Rows that are looked at: the one that is sought is nearly always the first."""
+_DISORDER: Final = 100
+"""Rows by which an event may be out of the order of time."""
 _SLACK: Final = 86_400.0
 """Seconds by which the time column may be ahead: the host's offset from UTC."""
 
@@ -30,6 +32,9 @@ def latest_event(
         kind: the event's kind.
         before: seconds since 1970.
         accept: tells whether an event will do.
+
+    Raises:
+        UnreadableError: the database cannot be read.
     """
     latest: Event | None = None
     bound = datetime.fromtimestamp(before + _SLACK, UTC)
@@ -38,22 +43,19 @@ def latest_event(
         "ORDER BY rowid DESC"
     )
     wrapping = METRIC if kind == CYCLE_METRICS else kind
-    try:
-        with (
-            opened(paths.events_db) as connection,
-            closing(connection.execute(query, (kind, wrapping, f"{bound:%Y-%m-%d %H:%M:%S}"))) as rows,
-        ):
-            for row in islice(rows, _LOOKED_AT):
-                try:
-                    event = Row(*row).event()
-                except BadRecordError:
-                    continue  # whoever reads the log itself counts it
-                if event.kind != kind or event.at is None or event.at >= before or not accept(event):
-                    continue
-                if latest is None or event.at > (latest.at or 0.0):
-                    latest = event
-                if row[0] < latest.position - 100:
-                    break  # a log is in order of time but for a few
-    except UnreadableError:
-        return None  # whoever reads the log itself says so
+    with (
+        opened(paths.events_db) as connection,
+        closing(connection.execute(query, (kind, wrapping, f"{bound:%Y-%m-%d %H:%M:%S}"))) as rows,
+    ):
+        for row in islice(rows, _LOOKED_AT):
+            if latest is not None and row[0] < latest.position - _DISORDER:
+                break
+            try:
+                event = Row(*row).event()
+            except BadRecordError:
+                continue  # whoever reads the log itself counts it
+            if event.kind != kind or event.at is None or event.at >= before or not accept(event):
+                continue
+            if latest is None or event.at > (latest.at or 0.0):
+                latest = event
     return latest
