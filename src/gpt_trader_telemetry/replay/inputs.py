@@ -5,6 +5,8 @@ has a broker's latencies only where the bot wrote them down, retries only where 
 ids only where the bot keeps them.
 """
 
+import math
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -19,10 +21,17 @@ from gpt_trader_telemetry.catalog import (
 )
 from gpt_trader_telemetry.health.signals import Signals
 from gpt_trader_telemetry.recording.recorder import LabelSet
+from gpt_trader_telemetry.recording.window import SLOTS
 from gpt_trader_telemetry.replay.orders import Remembered, order_id, outcome_of
 from gpt_trader_telemetry.runtime_data.event import Event
 from gpt_trader_telemetry.runtime_data.values import finite, text
-from gpt_trader_telemetry.thresholds import MISSING_DECISION_IDS, ORDER_RETRY_RATE, Thresholds
+from gpt_trader_telemetry.thresholds import (
+    MARKET_DATA_STALENESS_SECONDS,
+    MISSING_DECISION_IDS,
+    ORDER_RETRY_RATE,
+    WS_STALENESS_SECONDS,
+    Thresholds,
+)
 
 FORGOTTEN_AFTER: Final = 86_400.0
 """Seconds without a price after which a symbol is no longer traded."""
@@ -45,6 +54,9 @@ class Inputs:
         self.signals.tap(GUARD_CHECKS, ())  # its guards are known, if only by their trips
         self.untold = {ORDER_RETRY_RATE, MISSING_DECISION_IDS}
         """Signals of which the log has told nothing yet, though their windows read zero."""
+        self._width = thresholds.window_seconds / SLOTS
+        self._changed: deque[int] = deque()
+        """The steps in which the windows took something in."""
         self._ws_at: float | None = None
         self._prices: dict[str, float] = {}
         self._attempts = Remembered()
@@ -76,7 +88,27 @@ class Inputs:
         if taker is not None:
             taker(event, self._clock() if event.at is None else event.at)
 
+    def changes_in(self, step: int) -> bool:
+        """Tell whether a window may hold something else in this step than in the one before: came, or left."""
+        changed = self._changed
+        while changed and changed[0] < step - SLOTS:
+            changed.popleft()
+        return bool(changed) and (changed[0] == step - SLOTS or changed[-1] == step)
+
+    def ages(self) -> dict[str, float | None]:
+        """Return how old the newest message and the stalest price are."""
+        return {WS_STALENESS_SECONDS: self._ws_age(), MARKET_DATA_STALENESS_SECONDS: self._market_data_age()}
+
+    def _told(self, signal: str) -> None:
+        if signal in self.untold:
+            self.untold.remove(signal)
+            self._mark()
+
+    def _mark(self) -> None:
+        self._changed.append(math.floor(self._clock() / self._width))
+
     def _record(self, metric: Metric, labels: LabelSet, value: float = 1.0) -> None:
+        self._mark()
         take = self.signals.tap(metric, labels)
         if take is not None:
             take([value])
@@ -103,7 +135,7 @@ class Inputs:
     def _attempt(self, event: Event, at: float) -> None:
         name = order_id(event.payload)
         if name is not None:
-            self.untold.discard(ORDER_RETRY_RATE)
+            self._told(ORDER_RETRY_RATE)
             if not self._attempts.add(name):
                 self._record(ORDER_RETRIES, ())
         self._latency(event, at)
@@ -118,7 +150,7 @@ class Inputs:
             self._decision(event)
 
     def _decision(self, event: Event) -> None:
-        self.untold.discard(MISSING_DECISION_IDS)
+        self._told(MISSING_DECISION_IDS)
         if text(event.payload.get("decision_id")) is None:
             self._record(ORDER_MISSING_DECISION_ID, ())
 

@@ -1,11 +1,12 @@
 """Runs the live signals over recorded events, with the events' own times as their clock."""
 
 import math
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
-from gpt_trader_telemetry.health.signal_report import Signal, SignalStatus
+from gpt_trader_telemetry.health.signal_report import Signal, SignalsReport, SignalStatus
 from gpt_trader_telemetry.recording.window import SLOTS
 from gpt_trader_telemetry.replay.inputs import Inputs
 from gpt_trader_telemetry.replay.result import ALARMS, DOWN, STATES, Change, ReplayResult, SignalSummary
@@ -80,6 +81,7 @@ class Replayer:
         """When the bot was last heard of."""
         slowest = max(thresholds.limits(name).crit for name in (WS_STALENESS_SECONDS, MARKET_DATA_STALENESS_SECONDS))
         self._settled_after = thresholds.window_seconds + slowest + 3 * self.step
+        self._latest: tuple[Mapping[str, int | None], SignalsReport] | None = None
         self._inputs = self._new_inputs()
         self.kinds = self._inputs.kinds | _ALIVE
         """The kinds of events that it takes; others need not be given to it."""
@@ -132,7 +134,7 @@ class Replayer:
             track.seconds[DOWN] += self._counted(self._judged, begins)
             self._note(track, SignalStatus.UNKNOWN, begins)
         self._judged = begins
-        self._inputs = self._new_inputs()
+        self._inputs, self._latest = self._new_inputs(), None
 
     def _advance(self, at: float) -> None:
         """Judge each step that ended by then."""
@@ -155,18 +157,32 @@ class Replayer:
 
     def _judge(self, end: float) -> None:
         counted = self._counted(self._judged, end)
-        for signal in self._inputs.signals.evaluate().signals:
+        ages = self._inputs.ages()
+        for signal in self._report(end, ages).signals:
             track = self._tracks[signal.name]
             untold = signal.name in self._inputs.untold
             status = SignalStatus.UNKNOWN if untold else signal.status
+            value = ages.get(signal.name, signal.value)
             if counted:
                 track.seconds[status] += counted
                 if status is SignalStatus.UNKNOWN:
                     track.unknown[NOT_IN_THE_LOG if untold else signal.measure.unknown or ""] += 1
-                elif signal.value is not None and (track.highest is None or signal.value > track.highest):
-                    track.highest, track.highest_at = signal.value, end
+                elif value is not None and (track.highest is None or value > track.highest):
+                    track.highest, track.highest_at = value, end
             if status is not track.status:
                 self._note(track, status, end, signal)
+
+    def _report(self, end: float, ages: Mapping[str, float | None]) -> SignalsReport:
+        """Evaluate, unless that would give the same: windows as they were, each age on the same side of its limits."""
+        sides = {name: self._side(name, age) for name, age in ages.items()}
+        same = self._latest is not None and self._latest[0] == sides
+        changed = self._inputs.changes_in(round(end / self.step) - 1)
+        if self._latest is None or changed or not same:
+            self._latest = (sides, self._inputs.signals.evaluate())
+        return self._latest[1]
+
+    def _side(self, name: str, age: float | None) -> int | None:
+        return None if age is None else bisect_left(self.thresholds.limits(name), age)
 
     def _counted(self, start: float, end: float) -> float:
         """Return how much of a stretch is not before the replay's start."""
