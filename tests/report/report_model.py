@@ -5,9 +5,8 @@ from fractions import Fraction
 from hypothesis import strategies as st
 
 from gpt_trader_telemetry.runtime_data.event import Event
+from support.runtime_bots import DAY, END
 
-END = 1_772_323_200.0  # 2026-03-01 UTC
-DAY = 86_400.0
 SYMBOLS = ("BTC-USD", "ETH-USD", "SOL-USD")
 
 _amounts = st.decimals(-10_000, 10_000, allow_nan=False, allow_infinity=False, places=4)

@@ -9,7 +9,8 @@ import sys
 import time
 
 import pytest
-from report_model import END
+
+from support.runtime_bots import END
 
 FILLS = [
     ("runtime_start", END - 80_000, {"profile": "paper", "build_sha": "a" * 40, "config_digest": "sha256:" + "b" * 64,
@@ -190,7 +191,7 @@ def test_a_pipe_that_closes_is_no_crash(bot):
 
 def test_an_interrupt_leaves_nothing_behind(bot):
     """No half of a report, no temporary file."""
-    bot.database(*(("fill", END - 50_000 + number, {"pnl": 1}) for number in range(40_000)))
+    bot.database(*(("fill", END - 50_000 + number, {"pnl": 1}) for number in range(20_000)))
     command = [sys.executable, "-m", "gpt_trader_telemetry.cli", "report", "daily", "--runtime-root", str(bot.root)]
     process = subprocess.Popen([*command, "--date", "2026-02-28"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     time.sleep(0.4)

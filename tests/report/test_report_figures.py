@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from report_model import DAY, END, SYMBOLS, Model, logs
+from report_model import SYMBOLS, Model, logs
 
 from gpt_trader_telemetry.report import outcomes
 from gpt_trader_telemetry.report.daily import Beside, report_of
@@ -15,6 +15,7 @@ from gpt_trader_telemetry.report.tally import MAX_GUARDS, MAX_SYMBOLS, OTHERS, T
 from gpt_trader_telemetry.report.text import WIDTH, as_text
 from gpt_trader_telemetry.report.window import Window, window_of
 from gpt_trader_telemetry.runtime_data.event import Event
+from support.runtime_bots import DAY, END
 
 WINDOW = Window(date(2026, 2, 28), END - DAY, END)
 NOW = datetime(2026, 3, 1, 1, tzinfo=UTC)

@@ -6,10 +6,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from conftest import Bot
-from report_model import END
 
 from gpt_trader_telemetry.cli.main import main
+from support.runtime_bots import END, Bot
 
 VALUES = [
     None, True, 0, -1, 1e308, -1e308, 10**400, "1e999", "NaN", "12.5", "", "x" * 300, "\x00\x1b[31m", "\ud800", [], [1],

@@ -8,8 +8,8 @@ import sys
 from datetime import UTC, datetime
 
 import pytest
-from conftest import column
-from report_model import DAY, END
+
+from support.runtime_bots import DAY, END, column
 
 FILLS = [
     ("fill", END - 5000 + number, {"symbol": "BTC-USD", "pnl": pnl}) for number, pnl in enumerate((100, -50, 1000))

@@ -4,9 +4,9 @@ import re
 import xml.etree.ElementTree as ET
 
 import pytest
-from report_model import END
 
 from support.browser import Browser, find_chromium
+from support.runtime_bots import END
 
 EVIL = (
     "<script>document.title='owned'</script>", "<img src=x onerror=document.title='owned'>", "</style><b>bold",
