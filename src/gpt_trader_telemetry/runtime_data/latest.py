@@ -39,13 +39,13 @@ def latest_event(
     latest: Event | None = None
     bound = datetime.fromtimestamp(before + _SLACK, UTC)
     query = (
-        f"SELECT {_COLUMNS} FROM events WHERE event_type IN (?, ?) AND timestamp < ? "  # noqa: S608 - ours
+        f"SELECT {_COLUMNS} FROM events WHERE event_type = ? AND +timestamp < ? "  # noqa: S608 - ours
         "ORDER BY rowid DESC"
-    )
-    wrapping = METRIC if kind == CYCLE_METRICS else kind
+    )  # the plus keeps SQLite to the index by type, which is in the order of ids
+    written = METRIC if kind == CYCLE_METRICS else kind
     with (
         opened(paths.events_db) as connection,
-        closing(connection.execute(query, (kind, wrapping, f"{bound:%Y-%m-%d %H:%M:%S}"))) as rows,
+        closing(connection.execute(query, (written, f"{bound:%Y-%m-%d %H:%M:%S}"))) as rows,
     ):
         for row in islice(rows, _LOOKED_AT):
             if latest is not None and row[0] < latest.position - _DISORDER:
