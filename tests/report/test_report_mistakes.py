@@ -1,10 +1,8 @@
 """Mistakes that the report before this one made: each stays right from now on."""
 
 import json
-import os
 import sqlite3
-import subprocess
-import sys
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -64,16 +62,20 @@ def test_5_liveness_is_by_the_payloads_time(bot, report):
         assert liveness["events"]["price_tick"] == {"event_id": None, "timestamp": None, "age_seconds": None}
 
 
-def test_5_the_reports_own_time_zone_makes_no_difference(bot):
+def test_5_the_reports_own_time_zone_makes_no_difference(bot, command, monkeypatch):
     """The same in Tokyo as in New York."""
     bot.database(*FILLS, ("heartbeat", END - 20, {}))
-    command = [sys.executable, "-m", "gpt_trader_telemetry.cli", "report", "daily", "--runtime-root", str(bot.root)]
-    asked = [*command, "--date", "2026-02-28", "--now", "2026-03-01T00:30:00", "--report-format", "json", "--no-save"]
-    told = {
-        subprocess.run(asked, env={**os.environ, "TZ": zone}, capture_output=True, check=True).stdout
-        for zone in ("Asia/Tokyo", "America/New_York")
-    }
-    assert len(told) == 1
+    asked = ("report", "daily", "--runtime-root", bot.root, "--date", "2026-02-28", "--now", "2026-03-01T00:30:00")
+    told = set()
+    try:
+        for zone in ("Asia/Tokyo", "America/New_York"):
+            monkeypatch.setenv("TZ", zone)
+            time.tzset()
+            told.add(command(*asked, "--no-save"))
+    finally:
+        monkeypatch.delenv("TZ")
+        time.tzset()
+    assert [code for code, _, _ in told] == [0]
 
 
 @pytest.mark.parametrize("metrics", [{"equity": "12.50"}, {"account": {"equity": 12.5}}, {"equity": None, "account": {"equity": "12.5"}}])  # fmt: skip
