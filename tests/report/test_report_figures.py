@@ -37,7 +37,7 @@ def same(found, expected):
 
 
 @given(log=logs())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_every_figure_is_that_of_the_whole_log(log):
     """Messy values, any order, events beside the window: figures are exact, and None where nothing is known."""
     model, found = Model(log), report_on(event for event, _ in log).as_json()
