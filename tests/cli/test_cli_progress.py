@@ -32,7 +32,7 @@ def test_a_short_read_is_silent_where_no_terminal_is():
 
 def test_a_long_read_says_so_in_lines():
     """Not before 5 s, then each 10 s."""
-    assert passed(io.StringIO(), 0.001) == "5,000 events\n15,000 events\n"
+    assert passed(io.StringIO(), 0.00105) == "5,000 events\n15,000 events\n"
 
 
 def test_on_a_terminal_one_line_is_kept_up_to_date_and_removed():
