@@ -16,6 +16,7 @@ from gpt_trader_telemetry.report.window import window_of
 from gpt_trader_telemetry.runtime_data.event import Event
 from gpt_trader_telemetry.thresholds import Thresholds
 from support.runtime_bots import END
+from support.runtime_fuzz import check
 
 pytestmark = pytest.mark.soak
 
@@ -83,3 +84,9 @@ def test_a_month_of_replay_takes_no_longer_than_people_wait():
         "CRIT",
         "OK",
     ]
+
+
+def test_more_nonsense_never_ends_it(capsys):
+    """Three hundred more damaged profiles."""
+    for seed in range(10_000, 10_300):
+        check(seed, capsys)

@@ -44,14 +44,14 @@ def scale_of(values: Sequence[float]) -> Scale:
 
     >>> scale_of([9_990.0, 10_240.0]).labels()
     ['10,300', '10,200', '10,100', '10,000', '9,900']
+    >>> scale_of([0.0]).labels()
+    ['1.0', '0.5', '0.0', '-0.5', '-1.0']
     """
     low, high = min(values), max(values)
-    least = max(abs(low), abs(high)) * 1e-9 or 1.0
+    if high - low < max(abs(low), abs(high)) * 1e-9 or high == low:  # a flat line, in the middle
+        middle, around = (low + high) / 2, max(abs(low), abs(high)) / 100 or 1.0
+        low, high = middle - around, middle + around
     width = high - low
-    if width < least:
-        middle = (high + low) / 2
-        low, high = middle - least * 1e3, middle + least * 1e3
-        width = high - low
     power = 10.0 ** math.floor(math.log10(width / _INTERVALS))
     step = next(power * size for size in _STEPS if power * size * _INTERVALS >= width * 0.999)
     first, last = math.floor(low / step), math.ceil(high / step)
