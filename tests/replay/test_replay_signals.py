@@ -221,5 +221,5 @@ def test_judging_only_where_something_moved_gives_the_same(events):
         assert mine.seconds == pytest.approx(theirs.seconds)
         assert (mine.warned, mine.went_critical, mine.highest) == (theirs.warned, theirs.went_critical, theirs.highest)
         assert sum(mine.seconds.values()) == pytest.approx(one.end - one.start)
-    assert max(map(len, as_text(one).splitlines())) <= WIDTH + 16
+    assert max(map(len, as_text(one).splitlines())) <= WIDTH + 4
     assert {change.after for change in one.changes} <= set(SignalStatus)

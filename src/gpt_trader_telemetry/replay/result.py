@@ -30,9 +30,10 @@ class Change:
     @property
     def word(self) -> str:
         """What happened, in a word."""
-        if self.after in ALARMS:
-            eased = self.before is SignalStatus.CRIT
-            return "eased to warning" if eased else "warned" if self.after is SignalStatus.WARN else "went critical"
+        if self.after is SignalStatus.CRIT:
+            return "critical"
+        if self.after is SignalStatus.WARN:
+            return "eased" if self.before is SignalStatus.CRIT else "warned"
         return "recovered" if self.after is SignalStatus.OK else "is no longer known"
 
     def as_json(self) -> dict[str, Any]:
