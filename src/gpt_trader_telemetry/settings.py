@@ -381,3 +381,8 @@ def _apply_exporter_choice(environ: Mapping[str, str], values: dict[str, Any]) -
         values["otlp_endpoint"] = values["otlp_metrics_endpoint"] = None
     elif not (values.get("otlp_endpoint") or values.get("otlp_metrics_endpoint")):
         values["otlp_endpoint"] = _DEFAULT_ENDPOINTS[values.get("otlp_protocol", "http/protobuf")]
+
+
+def environment() -> Mapping[str, str]:
+    """Return the environment, for commands that read variables of the bot's own."""
+    return os.environ

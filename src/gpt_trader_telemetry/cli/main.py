@@ -15,6 +15,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "exporter": "serve what a bot leaves on disk as metrics, from a process of its own",
     "probe": "ask a bot whether it is ready, live or healthy, for HEALTHCHECK and exec probes",
     "generate": "write the alert rules and dashboards that fit a bot's thresholds",
+    "replay": "try thresholds on what a bot did: when each signal would have warned",
+    "report": "what a day of trading came to: text, JSON or a page",
 }
 """Each subcommand, which is a module of this folder, with the line that --help shows for it."""
 

@@ -1,0 +1,20 @@
+"""What a command writes: its answer on standard output, everything else on standard error."""
+
+import os
+import sys
+
+
+def say(line: str) -> None:
+    """Write a line to standard error."""
+    print("".join(character if character.isprintable() else " " for character in line), file=sys.stderr)  # noqa: T201
+
+
+def answer(text: str) -> None:
+    """Write text to standard output, whatever it can encode; a reader that has gone is none of our business."""
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Else the interpreter tries once more to write what is left, and complains.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
