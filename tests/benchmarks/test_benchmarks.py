@@ -16,6 +16,7 @@ GOALS = {
     "both-labels": 1 / 3,
     "both-bound": 0.75,
     "call-floor": 1.8,
+    "submit-floor": 1.8,
     "order-sdk": 1 / 15,
     "async-call-floor": 1.7,
     "async-both-floors": 1.7,
