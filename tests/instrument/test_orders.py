@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from instrumented import BLOCKED, ORDERS, Hostile, broker_calls, counted, faults, orders, trips
 
 from gpt_trader_telemetry import Failed, Rejected, UsageError, order_submission
+from gpt_trader_telemetry.instrument.innermost import open_scope
 from gpt_trader_telemetry.reasons import BLOCKED_REASONS, FAILED_REASONS, REJECTED_REASONS
 from support.scraping import scrape
 
@@ -614,6 +615,22 @@ def test_an_order_within_an_order_is_kept_back_with_it(telemetry) -> None:
         bracket(False, True)
     assert blocked(telemetry) == 3
     assert orders(telemetry) == {("success", "none", "sell"): 1, ("failed", "guard", "buy"): 1}
+
+
+def test_an_order_gives_its_place_back_to_what_is_around_it(telemetry) -> None:
+    """Decorated, within a cycle and another order: what comes after belongs to these again, how often it may run."""
+    send = telemetry.broker_call("submit")(lambda: None)
+    leg = telemetry.order_submission("sell")(send)
+    with telemetry.order_submission("buy") as bracket, telemetry.cycle() as cycle:
+        for _ in range(3):
+            leg()
+            assert open_scope() is cycle
+        assert bracket.submits == 0
+        assert bracket.asked_within
+        send()
+        assert bracket.submits == 1
+    assert open_scope() is None
+    assert orders(telemetry) == {("success", "none", "sell"): 3, ("success", "none", "buy"): 1}
 
 
 class Id:

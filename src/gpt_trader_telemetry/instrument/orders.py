@@ -22,6 +22,7 @@ from gpt_trader_telemetry.instrument.innermost import (
     open_scope,
     set_innermost,
     step_into,
+    step_out_of,
 )
 from gpt_trader_telemetry.instrument.instrument import Instrument
 from gpt_trader_telemetry.instrument.site import NOTHING, Scope, Site, discard, opened
@@ -103,7 +104,7 @@ class OrderSubmission(Scope):
         self.unremarkable = False
 
     def finish(self, error: BaseException | None) -> None:
-        """End the order and record it, once. Never raises."""
+        """End the order and record it, once. Raises only what a signal handler raises meanwhile."""
         super().finish(error)
         # What a guard raised refers to the frames that it came through, and one of those to this.
         if self.tripped is not None:
@@ -158,15 +159,18 @@ class DecoratedOrder(OrderSubmission):
     __slots__ = ()
 
     def finish(self, error: BaseException | None) -> None:
-        """End the order and record it, once. Never raises."""
-        if error is not None or not self.unremarkable or self.outer is not None or self.closed:
+        """End the order and record it, once. Raises only what a signal handler raises meanwhile."""
+        if error is not None or not self.unremarkable or self.closed:
             super().finish(error)
             return
-        # The way of almost every order, in this one frame. It stays the innermost of its context until another one
-        # replaces it there; since that happens inside `ContextVar.set`, it must own nothing by then that could run
-        # code when it goes: text and numbers are left.
+        # The way of almost every order, in this one frame. Where no scope is around it, it stays the innermost of its
+        # context until another one replaces it there; since that happens inside `ContextVar.set`, it must own nothing
+        # by then that could run code when it goes: text and numbers are left.
         seconds = perf_counter() - self.start
         self.closed = True
+        if self.outer is not None:
+            step_out_of(self)
+            self.outer = first_open(self.outer)
         self.site.succeeded_by_side[self.side](seconds)
         self.site = None
 
