@@ -119,8 +119,7 @@ class Visit:
 
     def is_at(self, loop_thread: int | None) -> str | None:
         """Return the line of the bot's own at which it waits; where the loop does not answer, what blocks the loop."""
-        silent = not self.has_started or self._unanswered > 1
-        blocking = callback_at(loop_thread) if silent else None
+        blocking = callback_at(loop_thread) if self._unanswered > 1 else None
         return blocking or awaiting_at(self._stay) or blocked_at(loop_thread)
 
 
