@@ -230,8 +230,8 @@ def _is_url(address: str) -> bool:
 
 
 def environment(*beginnings: str) -> dict[str, str]:
-    """Return the variables whose names begin so, as they are now."""
-    return {name: text for name, text in os.environ.items() if name.startswith(beginnings)}
+    """Return the variables whose names begin so, all where no beginning is given, as they are now."""
+    return {name: text for name, text in os.environ.items() if name.startswith(beginnings or ("",))}
 
 
 def _require(holds: bool, name: str, value: object, meant: str) -> None:  # noqa: FBT001
@@ -381,8 +381,3 @@ def _apply_exporter_choice(environ: Mapping[str, str], values: dict[str, Any]) -
         values["otlp_endpoint"] = values["otlp_metrics_endpoint"] = None
     elif not (values.get("otlp_endpoint") or values.get("otlp_metrics_endpoint")):
         values["otlp_endpoint"] = _DEFAULT_ENDPOINTS[values.get("otlp_protocol", "http/protobuf")]
-
-
-def environment() -> Mapping[str, str]:
-    """Return the environment, for commands that read variables of the bot's own."""
-    return os.environ

@@ -15,9 +15,9 @@ from gpt_trader_telemetry.catalog import (
 )
 from gpt_trader_telemetry.exporter.profile import Published
 from gpt_trader_telemetry.exporter.series import FAMILIES, Sample, metric_of
-from gpt_trader_telemetry.pipeline.exposition import END, OPENMETRICS, header, negotiate, samples
+from gpt_trader_telemetry.pipeline.exposition import END, OPENMETRICS, LabelTexts, header, negotiate, samples
 from gpt_trader_telemetry.pipeline.points import metric_of as points_of
-from gpt_trader_telemetry.recording.bound import Collected
+from gpt_trader_telemetry.recording.bound import Cell, Collected
 from gpt_trader_telemetry.recording.cells import GaugeCell
 from gpt_trader_telemetry.recording.recorder import LabelSet
 
@@ -54,7 +54,6 @@ class View:
             name: metric_of(family, prefix, profiles=several) for name, family in FAMILIES.items()
         }
         self._gauges = frozenset(row.name for row in self._rows.values() if row.kind is not Kind.COUNTER)
-        self._texts: dict[LabelSet, str] = {}
         self._made: dict[str, tuple[Sequence[Published], str]] = {}
         self.faults: dict[str, int] = {}
         """Errors inside the exporter, by component."""
@@ -82,12 +81,10 @@ class View:
     def _text(self, families: Iterable[Collected], *, openmetrics: bool) -> str:
         parts = []
         for family in families:
-            lines = samples(family, self._texts, openmetrics=openmetrics)
+            # Made anew each time: unlike a bot's series, these come and go with what is traded.
+            lines = list(samples(family, LabelTexts(), openmetrics=openmetrics))
             if lines:
-                parts.append(header(family.metric, openmetrics=openmetrics, taken=self._gauges))
-                parts += lines
-        if len(self._texts) > 10_000:  # noqa: PLR2004 - symbols that are traded no more
-            self._texts.clear()
+                parts += [header(family.metric, openmetrics=openmetrics, taken=self._gauges), *lines]
         return "".join(parts)
 
     def _families(self, published: Sequence[Published]) -> list[Collected]:
@@ -103,19 +100,19 @@ class View:
         return [*ages, *self._own()]
 
     def _own(self) -> list[Collected]:
-        own = [Collected(TELEMETRY_HEARTBEAT, [((), _cell(time.time()))])]
+        own = [Collected(TELEMETRY_HEARTBEAT, {(): _cell(time.time())})]
         if self._sends:
-            own.append(Collected(TELEMETRY_EXPORT_FAILURES, [((("road", "otlp"),), _cell(self.failed_exports))]))
+            own.append(Collected(TELEMETRY_EXPORT_FAILURES, {(("road", "otlp"),): _cell(self.failed_exports)}))
         if self.faults:
-            cells = [((("component", name),), _cell(count)) for name, count in sorted(self.faults.items())]
-            own.append(Collected(TELEMETRY_ERRORS, [*cells]))
+            counts: dict[LabelSet, Cell] = {(("component", name),): _cell(n) for name, n in sorted(self.faults.items())}
+            own.append(Collected(TELEMETRY_ERRORS, counts))
         return own
 
     def _collected(self, found: Iterable[tuple[Published, Sample]]) -> list[Collected]:
-        cells: dict[str, list[Any]] = {}
+        cells: dict[str, dict[LabelSet, Cell]] = {}
         for state, sample in found:
             labels = (("profile", state.profile), *sample.labels) if self._several else sample.labels
-            cells.setdefault(sample.family, []).append((labels, _cell(sample.value)))
+            cells.setdefault(sample.family, {})[labels] = _cell(sample.value)
         return [Collected(self._rows[name], cells[name]) for name in FAMILIES if name in cells]
 
     def document(self) -> dict[str, Any]:
