@@ -75,6 +75,8 @@ WRONG = [
     ("ExporterDown", "and on (job, instance)", "or on (job, instance)"),
     ("ExporterDown", "(coinbase|gpt)", "(coinbase)"),
     ("WebSocketReconnectLoop", "[10m]", "[11m]"),
+    ("TelemetryErrors", '{component="pipeline"}', ""),
+    ("TelemetryErrors", "round(", "("),
 ]
 
 

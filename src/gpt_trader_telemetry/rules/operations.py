@@ -241,18 +241,29 @@ def feed_rules(pace: Pace) -> list[Rule]:
 
 def telemetry_rules(pace: Pace) -> list[Rule]:
     """Return the rules for telemetry that loses data."""
+    ten = pace.span(_TEN_MINUTES)
     return [
         Alert(
             name="TelemetryExportFailing",
-            expr=f"floor(increase({TELEMETRY_EXPORT_FAILURES.name}[{pace.span(_TEN_MINUTES)}])) > {EXPORT_FAILURES}",
+            expr=f"floor(increase({TELEMETRY_EXPORT_FAILURES.name}[{ten}])) > {EXPORT_FAILURES}",
             severity="warning",
             summary=f"More than {EXPORT_FAILURES} exports were not delivered in 10 minutes",
             description=f"{_WHO}: {{{{ $value | humanize }}}} exports over {{{{ $labels.road }}}} failed in 10 min.",
             runbook="telemetry-export-failing",
         ),
+        # A failed export is an error of the pipeline, too, and has an alert of its own: it is made up for by the next.
         Alert(
             name="TelemetryErrors",
-            expr=f"floor(increase({TELEMETRY_ERRORS.name}[{pace.span(_TEN_MINUTES)}])) > 0",
+            expr=query(f"""
+                round(
+                  increase({TELEMETRY_ERRORS.name}{{component="pipeline"}}[{ten}])
+                    - on (job, instance) group_left ()
+                  sum by (job, instance) (increase({TELEMETRY_EXPORT_FAILURES.name}[{ten}]))
+                    or
+                  increase({TELEMETRY_ERRORS.name}[{ten}])
+                )
+                  > 0
+            """),
             severity="warning",
             summary="The telemetry had errors inside, and may have lost what it was to record",
             description=f"{_WHO}: {{{{ $value | humanize }}}} errors in {{{{ $labels.component }}}} in 10 minutes.",
