@@ -96,14 +96,14 @@ def test_nothing_is_lost_and_nothing_doubled_by_an_outage_of_the_collector(agent
 
 
 def test_the_bots_memory_does_not_grow_with_an_outage(caplog):
-    """Twenty thousand orders without a Collector leave no more behind than a thousand."""
+    """Ten thousand orders without a Collector leave no more behind than a thousand."""
     caplog.set_level(logging.CRITICAL, "opentelemetry")  # pytest would keep every line that the exporter logs
     tracemalloc.start()
     try:
         with bot(f"http://127.0.0.1:{closed_port()}") as telemetry:
             trader = Trader(telemetry)
             held = []
-            for rounds in (1, 20):
+            for rounds in (1, 10):
                 for _ in range(rounds):
                     trader.trade(1000)
                     time.sleep(MINUTE / 5)
