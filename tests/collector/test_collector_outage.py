@@ -5,15 +5,18 @@ import logging
 import statistics
 import time
 import tracemalloc
+import urllib.request
 from contextlib import suppress
 
 import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from gpt_trader_telemetry import Delivery, Settings, Telemetry
 from support.collector import Collector, collecting, free_port
+from support.flood import pattern
 from support.receivers import closed_port
 from support.scraping import Scrape, scrape
-from support.stores import prometheus, wait_until
+from support.stores import STORES, prometheus, wait_until
 
 MINUTE = 0.1
 """Seconds between two exports."""
@@ -96,14 +99,14 @@ def test_nothing_is_lost_and_nothing_doubled_by_an_outage_of_the_collector(agent
 
 
 def test_the_bots_memory_does_not_grow_with_an_outage(caplog):
-    """Twenty thousand orders without a Collector leave no more behind than a thousand."""
+    """Ten thousand orders without a Collector leave no more behind than a thousand."""
     caplog.set_level(logging.CRITICAL, "opentelemetry")  # pytest would keep every line that the exporter logs
     tracemalloc.start()
     try:
         with bot(f"http://127.0.0.1:{closed_port()}") as telemetry:
             trader = Trader(telemetry)
             held = []
-            for rounds in (1, 20):
+            for rounds in (1, 10):
                 for _ in range(rounds):
                     trader.trade(1000)
                     time.sleep(MINUTE / 5)
@@ -183,3 +186,29 @@ def test_a_queue_that_is_full_refuses_and_says_so(tmp_path):
         wait_until(refused, "refusal")
         assert trader.is_told_by(agent.scrape())
         assert "sending queue is full" in agent.log
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_batch_that_comes_twice_with_more_behind_it_is_taken_whole(tmp_path, store):
+    """An agent that never heard of its success sends again, and what came since with it: nothing of it is refused."""
+    one, now = pattern(), time.time_ns()
+    exports = [ExportMetricsServiceRequest.FromString(one.of(b"0" * 36, now - age * 10**9)) for age in (20, 10, 0)]
+
+    def batch(*parts: ExportMetricsServiceRequest) -> bytes:
+        whole = ExportMetricsServiceRequest()
+        for part in parts:
+            whole.MergeFrom(part)
+        return whole.SerializeToString()
+
+    with (
+        STORES[store](tmp_path) as stored,
+        collecting(tmp_path / "gateway", "gateway.yaml", GPT_TRADER_REMOTE_WRITE=stored.remote_write) as gateway,
+    ):
+        for sent in (batch(*exports[:2]), batch(*exports)):
+            headers = {"Content-Type": "application/x-protobuf"}
+            request = urllib.request.Request(f"{gateway.http}/v1/metrics", sent, headers)
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                assert answer.status == 200
+        stored.show_at_once()
+        times = "count_over_time(gpt_trader_trades_executed_total[1m])"
+        wait_until(lambda: stored.number(times) == len(exports), "every export once")

@@ -111,7 +111,7 @@ def victoria_metrics(folder: Path) -> Iterator[Store]:
     port = free_port()
     command = [
         "victoria-metrics", f"-storageDataPath={folder / 'victoria'}", f"-httpListenAddr=127.0.0.1:{port}",
-        "-search.latencyOffset=0s",
+        "-search.latencyOffset=0s", "-dedup.minScrapeInterval=1ms",
     ]  # fmt: skip
     with running(command, port, ready="/health", log=folder / "victoria.log") as store:
         yield store
