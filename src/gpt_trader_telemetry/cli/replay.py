@@ -32,6 +32,7 @@ class Exit(IntEnum):
     """No log can be read, or it has nothing of that time."""
     USAGE = 2
     """Asked wrongly: arguments, thresholds."""
+    INTERRUPTED = 130
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,6 +73,9 @@ def run(arguments: argparse.Namespace) -> int:
     except (UsageError, ConfigurationError) as error:
         say(f"cannot replay: {error}")
         return Exit.USAGE
+    except KeyboardInterrupt:
+        say("interrupted")
+        return Exit.INTERRUPTED
     except UnreadableError as error:
         say(f"no data: the event log cannot be read: {error}")
         return Exit.NO_DATA

@@ -35,6 +35,7 @@ class Exit(IntEnum):
     """No log can be read, or it has nothing of that time; nothing is written."""
     USAGE = 2
     """Asked wrongly: arguments, or a folder that cannot be written."""
+    INTERRUPTED = 130
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,6 +84,9 @@ def run(arguments: argparse.Namespace) -> int:
     except (UsageError, ConfigurationError) as error:
         say(f"cannot report: {error}")
         return Exit.USAGE
+    except KeyboardInterrupt:
+        say("interrupted")
+        return Exit.INTERRUPTED
     except NoDataError as error:
         say(f"no data: {error}")
         return Exit.NO_DATA
