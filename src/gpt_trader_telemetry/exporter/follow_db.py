@@ -2,9 +2,9 @@
 
 import sqlite3
 
-from gpt_trader_telemetry.exporter.position import DENSE, Position, Reading
+from gpt_trader_telemetry.exporter.position import Position, Reading
 from gpt_trader_telemetry.exporter.superseded import Superseded
-from gpt_trader_telemetry.exporter.tally import KINDS
+from gpt_trader_telemetry.exporter.tally import COUNTED, KINDS
 from gpt_trader_telemetry.runtime_data.log import (
     EVENTS_DB,
     first_id,
@@ -32,12 +32,20 @@ def follow_rows(connection: sqlite3.Connection, position: Position, reading: Rea
     began = position.place
     while position.place < last.id:
         window = read_window(
-            connection, position.place, last.id, KINDS, skipped=reading.skipped, superseded=Superseded()
+            connection,
+            position.place,
+            last.id,
+            KINDS,
+            skipped=reading.skipped,
+            counted=COUNTED,
+            superseded=Superseded(),
         )
         reached = last if window.upto >= last.id else newest_upto(connection, window.upto)
+        for kind, number in window.counts.items():
+            reading.count(kind, number)
         for event in window.events:
             reading.take(event)
-        position.move([(row.id, row.fingerprint) for row in window.rows[-DENSE:]])
+        position.move([(row.id, row.fingerprint) for row in window.newest])
         if reached is not None:
             position.move([(reached.id, reached.fingerprint)])
         reading.progress(position.place - began, last.id - began)

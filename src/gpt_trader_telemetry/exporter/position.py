@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from gpt_trader_telemetry.runtime_data.event import Event
+from gpt_trader_telemetry.runtime_data.log import MOST_NEWEST
 from gpt_trader_telemetry.runtime_data.skipped import Skipped
 
 __all__ = ["DENSE", "Position", "Reading"]
 
-DENSE: Final = 256
+DENSE: Final = MOST_NEWEST
 """Marks that are kept of the newest records at the least, before older ones are thinned out."""
 
 
@@ -18,6 +19,8 @@ class Reading:
     """Where what is read goes to."""
 
     take: Callable[[Event], object]
+    count: Callable[[str, int], object]
+    """Takes kinds of which only the number matters."""
     progress: Callable[[int, int], object]
     """Told how much of how much has been read; may raise to end the reading, which loses and repeats nothing."""
     restarted: Callable[[], object]

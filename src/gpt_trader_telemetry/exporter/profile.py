@@ -12,7 +12,7 @@ from gpt_trader_telemetry.exporter.follow_db import follow_rows
 from gpt_trader_telemetry.exporter.follow_lines import LinesFollower
 from gpt_trader_telemetry.exporter.position import Position, Reading
 from gpt_trader_telemetry.exporter.series import Sample, figure_samples, log_samples, metrics_document
-from gpt_trader_telemetry.exporter.tally import Tally
+from gpt_trader_telemetry.exporter.tally import COUNTED, Tally
 from gpt_trader_telemetry.runtime_data.database import Trouble, UnreadableError, opened
 from gpt_trader_telemetry.runtime_data.event import Event
 from gpt_trader_telemetry.runtime_data.lines import EVENTS_JSONL
@@ -90,7 +90,9 @@ class Profile:
         self._database_seen: tuple[Stat, Stat] | None = None
         self._waited = 0
         self._lines: LinesFollower | None = None
-        self._reading = Reading(self._take, self._progressed, self._restarted, self._shortened, self.skipped)
+        self._reading = Reading(
+            self._take, self._count, self._progressed, self._restarted, self._shortened, self.skipped
+        )
         self._lock = threading.Lock()
         self.published = self._publish()
 
@@ -188,6 +190,9 @@ class Profile:
 
     def _take(self, event: Event) -> None:
         self.tally.take(event, self._note)
+
+    def _count(self, kind: str, number: int) -> None:
+        self.tally.counts[COUNTED[kind]] += number
 
     def _note(self, why: Why) -> None:
         self.skipped.add(str(self.position.source), why)

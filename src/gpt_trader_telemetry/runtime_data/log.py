@@ -34,6 +34,13 @@ WINDOW: Final = 20_000
 """Ids that are looked at at a time."""
 _BYTES: Final = 4 << 20
 """Bytes of payloads after which a window is cut short."""
+MOST_NEWEST: Final = 256
+"""Rows that a window hands out as its newest."""
+_IS_OBJECT: Final = (
+    f"CASE WHEN typeof(payload) = 'text' AND length(CAST(payload AS BLOB)) <= {LARGEST} AND json_valid(payload)"
+    " THEN json_type(payload) = 'object' ELSE 0 END"
+)
+"""What a payload is that counts; the rest is looked at one by one, for the reason."""
 _NEARBY: Final = 500
 _QUARTER: Final = 900
 _SLOW: Final = 60
@@ -67,8 +74,10 @@ class Window(NamedTuple):
     """What was read of a range of ids."""
 
     events: list[Event]
-    rows: list[Row]
-    """What they were made of, bad ones included."""
+    newest: list[Row]
+    """The last rows of the types asked for, bad ones included, in order."""
+    counts: dict[str, int]
+    """How many rows were counted, by type."""
     upto: int
     """The id up to which everything was read."""
 
@@ -149,17 +158,31 @@ def read_window(
     written: Collection[str] | None,
     *,
     skipped: Skipped,
+    counted: Collection[str] = (),
     superseded: Superseded | None = None,
 ) -> Window:
     """Read events with ids above ``after`` and at most ``upto``.
 
-    ``written`` are the types to look for in the table; of a ``metric`` that comes whatever it wraps.
+    ``written`` are the types to look for in the table; of a ``metric`` that comes whatever it wraps. Rows of the types
+    ``counted`` whose payload is a JSON object are counted by the database and not made events of.
     """
-    first = first_id(connection, after)
-    if first is None or first > upto:
-        return Window([], [], upto)
-    rows, last = _rows(connection, first, min(first + WINDOW - 1, upto), written)
-    clock = _ColumnClock(connection, first)
+    connection.execute("BEGIN")  # the bot may prune between two statements
+    try:
+        first = first_id(connection, after)
+        if first is None or first > upto:
+            return Window([], [], {}, upto)
+        rows, last = _rows(connection, first, min(first + WINDOW - 1, upto), written, counted)
+        counts, newest_rows = _counts(connection, first, last, counted)
+        clock = _ColumnClock(connection, first)
+        events = _events(rows, clock, skipped, superseded)
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    newest_rows = sorted({*newest_rows, *rows[-MOST_NEWEST:]}, key=lambda row: row.id)
+    return Window(events, newest_rows[-MOST_NEWEST:], counts, last)
+
+
+def _events(rows: list[Row], clock: "_ColumnClock", skipped: Skipped, superseded: Superseded | None) -> list[Event]:
     events = []
     for row in reversed(rows):
         if superseded is not None and superseded.is_superseded(row):
@@ -175,17 +198,19 @@ def read_window(
             superseded.met(event)
         events.append(event)
     events.reverse()
-    return Window(events, rows, last)
+    return events
 
 
 def _rows(
-    connection: sqlite3.Connection, first: int, last: int, written: Collection[str] | None
+    connection: sqlite3.Connection, first: int, last: int, written: Collection[str] | None, counted: Collection[str]
 ) -> tuple[list[Row], int]:
-    kinds = sorted(written or ())
-    chosen = "" if written is None else f"AND event_type IN ({', '.join('?' * len(kinds))})"
+    kinds, without = sorted(written or ()), sorted(counted)
+    chosen = "" if written is None else f"AND event_type IN ({_marks(kinds)})"
+    if without:
+        chosen += f" AND NOT (event_type IN ({_marks(without)}) AND {_IS_OBJECT})"
     cursor = connection.execute(
         f"SELECT {_COLUMNS} FROM events WHERE rowid BETWEEN ? AND ? {chosen} ORDER BY rowid",  # noqa: S608 - ours
-        (first, last, *kinds),
+        (first, last, *kinds, *without),
     )
     rows: list[Row] = []
     size = 0
@@ -198,6 +223,28 @@ def _rows(
             break
     cursor.close()
     return rows, last
+
+
+def _counts(
+    connection: sqlite3.Connection, first: int, last: int, counted: Collection[str]
+) -> tuple[dict[str, int], list[Row]]:
+    if not counted:
+        return {}, []
+    where = f"WHERE rowid BETWEEN ? AND ? AND event_type IN ({_marks(counted)}) AND {_IS_OBJECT}"
+    values = (first, last, *sorted(counted))
+    counts = connection.execute(
+        f"SELECT event_type, count(*) FROM events {where} GROUP BY event_type",  # noqa: S608 - ours
+        values,
+    ).fetchall()
+    newest_rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM events {where} ORDER BY rowid DESC LIMIT {MOST_NEWEST}",  # noqa: S608 - ours
+        values,
+    ).fetchall()
+    return {kind.decode(): count for kind, count in counts}, [Row(*row) for row in newest_rows]
+
+
+def _marks(values: Collection[str]) -> str:
+    return ", ".join("?" * len(values))
 
 
 class _ColumnClock:
