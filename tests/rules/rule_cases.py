@@ -305,6 +305,12 @@ LIVENESS = [
          {165: QUIET, 180: {"critical": DOWN["critical"].replace(WHO, "b:1 of btc: ")}},
          labels={"job": "btc", "instance": "b:1"}),
     Case("a target that never was a bot", "BotDown", up(level((0, 40)), 'job="node",instance="n:1"'), {300: QUIET}),
+    Case("an exporter has a heartbeat too, and is no bot", "BotDown",
+         up(level((1, 4), (0, 20)), EXPORTER) | heartbeat(clock(0, 60, scrapes=20), EXPORTER), {180: QUIET, 300: QUIET}),
+    Case("nor is one under another job", "BotDown",
+         up(level((1, 4), (0, 20)), 'job="x",instance="x:1"') | heartbeat(clock(0, 60, scrapes=20), 'job="x",instance="x:1"')
+         | {'coinbase_trader_metrics_timestamp_seconds{job="x",instance="x:1"}': level((1, 4), (None, 20))},
+         {180: QUIET, 300: QUIET}),
     Case("a target that was taken out", "BotDown",
          up(level((1, 4), (None, 40))) | heartbeat(clock(0, 60, scrapes=40)), {300: QUIET}),
     Case("one bot of two over OTLP ends", "BotNotReporting",

@@ -10,7 +10,7 @@ import yaml
 from promtool import COLLECTOR, FILES, alerting, committed, failures
 from rule_cases import CASES
 
-from gpt_trader_telemetry.catalog import CATALOG, Kind
+from gpt_trader_telemetry.catalog import CATALOG, Kind, Label
 from gpt_trader_telemetry.health.explain import RUNBOOKS
 from gpt_trader_telemetry.rules.alerts import alert_rules
 from gpt_trader_telemetry.rules.promql import Pace
@@ -189,7 +189,7 @@ def test_labels_that_are_matched_are_of_the_catalogue_too() -> None:
     for rule in (rule for rules in committed().values() for rule in rules):
         for name, matchers in re.findall(r"(gpt_trader_[a-z_0-9]+)\{([^}]*)\}", rule["expr"]):
             metric = CATALOG[re.sub("_(bucket|count)$", "", name) if name not in CATALOG else name]
-            labels = {label.name: label for label in metric.labels}
+            labels = {label.name: label for label in (*metric.labels, Label("job"))}
             for label, values in re.findall(r'(\w+)(?:=~|!=|=)"([^"]*)"', matchers):
                 seen += 1
                 known = SIGNALS if label == "signal" else labels[label].values

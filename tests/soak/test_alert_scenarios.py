@@ -313,10 +313,12 @@ def _set_up(job: str, scenario: Scenario, stack: ExitStack) -> Stage:
         bot.start()
         stack.callback(bot.end)
     if scenario.exporter:
-        series = "coinbase_trader_metrics_timestamp_seconds"
+        written, alive = "coinbase_trader_metrics_timestamp_seconds", "gpt_trader_telemetry_heartbeat_timestamp_seconds"
         stage.scraped = free_port()
         stage.exporter.enter_context(
-            served(lambda path, body: f"{series} {stage.exported_at()}\n".encode(), stage.scraped)
+            served(
+                lambda path, body: f"{written} {stage.exported_at()}\n{alive} {time.time()}\n".encode(), stage.scraped
+            )
         )
         stack.callback(stage.exporter.close)
     elif not scenario.over_otlp:

@@ -61,6 +61,8 @@ WRONG = [
     ("GuardTripBurst", "(guard, ", "("),
     ("BotDown", "and on (job, instance)", "or on (job, instance)"),
     ("BotDown", "[1d]", "[1m]"),
+    ("BotDown", '{job!="gpt-trader-exporter"}', ""),
+    ("BotDown", "unless on (job, instance)", "unless on (job, instance) none or"),
     ("BotNotReporting", "<= 180", "< 180"),
     ("BotNotReporting", "unless on (job, instance) up", "unless on (job, instance) none"),
     ("BotNotReporting", "0.5", "1"),

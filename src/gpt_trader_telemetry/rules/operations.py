@@ -63,7 +63,9 @@ def liveness_rules(pace: Pace) -> list[Rule]:
 
 
 def _bot_down(pace: Pace) -> list[Rule]:
+    day = pace.span(_DAY)
     return [
+        # The exporter has a heartbeat, too, and an alert of its own.
         Alert(
             name="BotDown",
             expr=query(f"""
@@ -72,7 +74,9 @@ def _bot_down(pace: Pace) -> list[Rule]:
                 (
                   up{{job="{JOB}"}}
                     or
-                  last_over_time({TELEMETRY_HEARTBEAT.name}[{pace.span(_DAY)}])
+                  last_over_time({TELEMETRY_HEARTBEAT.name}{{job!="{EXPORTER_JOB}"}}[{day}])
+                    unless on (job, instance)
+                  last_over_time({_EXPORTED_AT}[{day}])
                 )
             """),
             severity="critical",
