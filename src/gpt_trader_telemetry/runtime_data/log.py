@@ -173,6 +173,9 @@ def read_window(
             return Window([], [], {}, upto)
         rows, last = _rows(connection, first, min(first + WINDOW - 1, upto), written, counted)
         counts, newest_rows = _counts(connection, first, last, counted)
+        for row in rows:  # of these kinds, the ones that are no objects
+            if isinstance(row.kind, bytes) and (kind := row.kind.decode("utf-8", "replace")) in counts:
+                counts[kind] -= 1
         clock = _ColumnClock(connection, first)
         events = _events(rows, clock, skipped, superseded)
     finally:
@@ -228,9 +231,10 @@ def _rows(
 def _counts(
     connection: sqlite3.Connection, first: int, last: int, counted: Collection[str]
 ) -> tuple[dict[str, int], list[Row]]:
+    """Return how many rows of these kinds there are, and the newest of them."""
     if not counted:
         return {}, []
-    where = f"WHERE rowid BETWEEN ? AND ? AND event_type IN ({_marks(counted)}) AND {_IS_OBJECT}"
+    where = f"WHERE rowid BETWEEN ? AND ? AND event_type IN ({_marks(counted)})"
     values = (first, last, *sorted(counted))
     counts = connection.execute(
         f"SELECT event_type, count(*) FROM events {where} GROUP BY event_type",  # noqa: S608 - ours
