@@ -9,6 +9,7 @@ import pytest
 from gpt_trader_telemetry.exporter.cursor import load_cursor, save_cursor
 from gpt_trader_telemetry.exporter.position import DENSE, Position
 from gpt_trader_telemetry.exporter.profile import Profile, Stopped
+from gpt_trader_telemetry.exporter.service import _Progress
 from gpt_trader_telemetry.runtime_data.paths import ProfilePaths
 
 TRADES = "trades_executed_total"
@@ -253,3 +254,16 @@ def test_marks_are_bounded_and_reach_back_to_the_beginning():
     assert places[0] == 1
     assert places[-DENSE:] == list(range(places[-DENSE], places[-1] + 1, 7))
     assert places == sorted(places)
+
+
+def test_a_long_read_tells_how_far_it_is(bot, monkeypatch):
+    """By profile, records and share; a short one says nothing."""
+    trades(bot, 10)
+    told = []
+    paths = ProfilePaths.of(bot.root, bot.profile)
+    monkeypatch.setattr("gpt_trader_telemetry.runtime_data.log.WINDOW", 3)
+    Profile(paths, progress=_Progress(paths, told.append)).poll()
+    assert told == []
+    monkeypatch.setattr("gpt_trader_telemetry.exporter.service._PROGRESS_EVERY", 0.0)
+    Profile(paths, progress=_Progress(paths, told.append)).poll()
+    assert told == ["paper: read 6 of 10 (60 %)", "paper: read 9 of 10 (90 %)"]
