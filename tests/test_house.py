@@ -11,7 +11,7 @@ FLOORS = [
     {"_version", "errors", "process_end"},
     {"thresholds", "runtime_data"},
     {"catalog", "settings"},
-    {"reasons", "recording"},
+    {"reasons", "recording", "exported"},
     {"instrument", "pipeline", "health"},
     {"http", "rules", "integrations", "replay", "report", "doctor"},
     {"telemetry", "exporter"},

@@ -7,7 +7,8 @@ import pytest
 from gpt_trader_telemetry.doctor.examine import examine
 from gpt_trader_telemetry.doctor.exporter import examine_exporter
 from gpt_trader_telemetry.doctor.plan import Server
-from gpt_trader_telemetry.doctor.series import EXPORTED
+from gpt_trader_telemetry.doctor.series import EXPORTED, EXPORTED_SOMETIMES
+from gpt_trader_telemetry.exported import FAMILIES
 from gpt_trader_telemetry.http.app import Response
 from gpt_trader_telemetry.http.health_server import start_health_server
 from support.receivers import http_receiver
@@ -97,3 +98,12 @@ def test_a_bot_that_is_followed_or_ships_need_not_listen(walk, plan, road):
         assert bot(bot=Server(plan.bot.address, given=True)).status == "problem"
         listening = {**chosen["variables"], "GPT_TRADER_HEALTH_SERVER_ENABLED": "1"}
         assert bot(variables=listening).status == "problem"
+
+
+def test_what_is_looked_for_is_what_the_exporter_serves() -> None:
+    """All that tells of the bot, and nothing else; the exporter's words about its own reading are not looked for."""
+    own = {
+        "caught_up", "log_restarts_total", "skipped_records_total", "source_age_seconds", "source_readable",
+        "symbol_collisions",
+    }  # fmt: skip
+    assert {*EXPORTED, *EXPORTED_SOMETIMES} == set(FAMILIES) - own

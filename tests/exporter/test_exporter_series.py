@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from gpt_trader_telemetry.exporter.series import FAMILIES, symbol_labels
+from gpt_trader_telemetry.exported import FAMILIES
+from gpt_trader_telemetry.exporter.series import symbol_labels
 from support.scraping import OPENMETRICS, TEXT
 
 CYCLE = {

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from gpt_trader_telemetry.catalog import CATALOG, PREFIX, Metric
+from gpt_trader_telemetry.exported import FAMILIES
 
 __all__ = ["CHOSEN", "EXPORTED_HELP", "bot", "either", "named", "on_road", "prefixed", "quantile", "share"]
 
@@ -12,18 +13,21 @@ CHOSEN: Final = 'job=~"$job",instance=~"$instance"'
 """What the reader chose at the top."""
 
 EXPORTED_HELP: Final = {
-    "metrics_timestamp_seconds": "When the bot wrote what the exporter serves, in Unix time.",
-    "equity": "Account equity in US dollars.",
-    "cycle_latency_ms": "How long the latest trading cycle took, in milliseconds.",
-    "circuit_breaker_triggered": "1 while a circuit breaker is triggered, else 0.",
-    "cpu_percent": "Processor time in use on the bot's machine, in percent.",
-    "memory_percent": "Memory in use on the bot's machine, in percent.",
-    "disk_percent": "Disk space in use on the bot's machine, in percent.",
-    "disk_used_gigabytes": "Disk space in use on the bot's machine, in gigabytes.",
-    "network_sent_megabytes": "Megabytes that the bot's machine has sent.",
-    "network_received_megabytes": "Megabytes that the bot's machine has received.",
-    "account_limit_remaining": "What the account's trading limit leaves.",
-    "fee_tier": "1 for the fee tier that the account is in.",
+    name: FAMILIES[name].help
+    for name in (
+        "metrics_timestamp_seconds",
+        "equity",
+        "cycle_latency_ms",
+        "circuit_breaker_triggered",
+        "cpu_percent",
+        "memory_percent",
+        "disk_percent",
+        "disk_used_gigabytes",
+        "network_sent_megabytes",
+        "network_received_megabytes",
+        "account_limit_remaining",
+        "fee_tier",
+    )
 }
 """The exporter's series that the bot itself has not under the same suffix."""
 
