@@ -133,7 +133,7 @@ def _rows(small: Side, large: Side, rounds: int) -> list[Row]:
     small.check()
     large.check()
     few, many = small.written, large.written
-    counted = f"SELECT COUNT(*) for eight kinds of about {few:,} events, by their index"
+    counted = f"SELECT COUNT(*) of eight kinds, about {few:,} events each"
     return [
         compared(
             "exporter-scrape", "A scrape of the exporter", counted, taken["scrape"], taken["counting"], goal=1 / 100

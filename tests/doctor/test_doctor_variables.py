@@ -59,7 +59,7 @@ def test_a_variable_that_cannot_be_read_is_named():
             "http/protobuf's",
         ),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318/v1/metrics"}, "OTLP endpoint", "added to it once more"),
-        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "c:4318"}, "OTLP endpoint", "no scheme"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "c:4318"}, "variables", "http://host:port"),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_METRICS_EXPORTER": "none"}, "OTLP", "nothing is sent"),
         ({"OTEL_SDK_DISABLED": "true"}, "recording", "nothing is recorded"),
         ({"GPT_TRADER_METRICS_ENDPOINT_ENABLED": "0"}, "roads", "by no road"),
@@ -67,7 +67,7 @@ def test_a_variable_that_cannot_be_read_is_named():
         ({"GPT_TRADER_HEALTH_TOKEN_FILE": "/no/such"}, "token file", "No such file"),
         ({"GPT_TRADER_HEALTH_TOKEN_FILE": "/dev/null"}, "token file", "holds no token"),
         ({"OTEL_EXPORTER_OTLP_CERTIFICATE": "/no/such"}, "files", "OTEL_EXPORTER_OTLP_CERTIFICATE"),
-        ({"COINBASE_TRADER_METRIC_PREFIX": "coin-base"}, "metric prefix", "letters, digits"),
+        ({"COINBASE_TRADER_METRIC_PREFIX": "coin-base"}, "variables", "letters, digits"),
     ],
 )
 def test_what_is_probably_not_meant_is_said(variables, name, said):

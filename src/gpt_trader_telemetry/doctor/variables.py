@@ -21,7 +21,6 @@ BEGINNINGS: Final = ("GPT_TRADER_", "COINBASE_TRADER_", "OTEL_")
 _OURS: Final = frozenset(
     {variable for variable, *_ in known.VARIABLES} | set(thresholds.VARIABLES) | {"COINBASE_TRADER_METRIC_PREFIX"}
 )
-_PREFIX: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _LOOPBACK: Final = ("127.", "localhost", "::1")
 _PORTS: Final = {"grpc": 4317, "http/protobuf": 4318}
 _FILES: Final = (
@@ -41,7 +40,7 @@ def examine_variables(environ: Mapping[str, str]) -> tuple[Settings | None, list
     if not given:
         said = "no GPT_TRADER_ or OTEL_ variable is set in this shell: run the doctor in the bot's environment"
         return Settings(), [skipped("variables", said)]
-    findings = [*_names(given), *_files(given), *_token_file(given), *_metric_prefix(given)]
+    findings = [*_names(given), *_files(given), *_token_file(given)]
     try:
         settings = Settings.from_env(given)
     except ConfigurationError as error:
@@ -93,15 +92,6 @@ def _token_file(given: Mapping[str, str]) -> Iterator[Finding]:
             yield problem("token file", f"{name}: {error}", "write the token into that file, or correct the path")
 
 
-def _metric_prefix(given: Mapping[str, str]) -> Iterator[Finding]:
-    prefix = given.get("COINBASE_TRADER_METRIC_PREFIX", "p")
-    if not _PREFIX.fullmatch(prefix):
-        yield problem(
-            "metric prefix", f"COINBASE_TRADER_METRIC_PREFIX: {prefix!r} cannot begin a metric's name",
-            "use letters, digits and underscores",
-        )  # fmt: skip
-
-
 def _roads(settings: Settings) -> Iterator[Finding]:
     if settings.telemetry_disabled:
         yield warning("recording", "OTEL_SDK_DISABLED=true: nothing is recorded", "unset it to have metrics")
@@ -146,5 +136,3 @@ def _otlp(settings: Settings, given: Mapping[str, str]) -> Iterator[Finding]:
                 "OTLP endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT is a base address: /v1/metrics is added to it once more",
                 "take /v1/metrics off, or use OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
             )  # fmt: skip
-        if not re.match(r"https?://", endpoint):
-            yield problem("OTLP endpoint", "the address has no scheme", "begin it with http:// or https://")
