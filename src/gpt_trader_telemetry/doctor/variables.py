@@ -130,9 +130,9 @@ def _otlp(settings: Settings, given: Mapping[str, str]) -> Iterator[Finding]:
             "OTLP protocol", f"port {_PORTS[other]} is usually {other}'s, and the protocol is {protocol}",
             f"OTEL_EXPORTER_OTLP_PROTOCOL={other}, or port {_PORTS[protocol]}",
         )  # fmt: skip
-    if protocol == "http/protobuf":
-        if not settings.otlp_metrics_endpoint and endpoint.rstrip("/").endswith("/v1/metrics"):
-            yield warning(
-                "OTLP endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT is a base address: /v1/metrics is added to it once more",
-                "take /v1/metrics off, or use OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
-            )  # fmt: skip
+    is_base = protocol == "http/protobuf" and not settings.otlp_metrics_endpoint
+    if is_base and endpoint.rstrip("/").endswith("/v1/metrics"):
+        yield warning(
+            "OTLP endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT is a base address: /v1/metrics is added to it once more",
+            "take /v1/metrics off, or use OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+        )  # fmt: skip
