@@ -196,7 +196,7 @@ def main() -> int:
         ledger = Ledger(bot)
         screen = Screen(market, telemetry.server, exchange)
         telemetry.health.register("broker", partial(check_broker_ping, bot.broker), severity="critical", interval=5)
-        telemetry.health.register("feed", partial(check_ws_freshness, telemetry.websocket, 10.0), interval=5)
+        telemetry.health.register("feed", partial(check_ws_freshness, telemetry.websocket, 30.0), interval=5)
         telemetry.health.register("tickers", partial(check_ticker_freshness, telemetry.market_data), interval=5)
         telemetry.health.register("candles", partial(check_data_quality, telemetry.data_quality), interval=30)
         telemetry.health.mark_ready()
