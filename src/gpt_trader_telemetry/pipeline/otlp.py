@@ -100,8 +100,11 @@ class OtlpRoad:
             # Closing may itself wait for the wire; it ends the retries of the export that hangs.
             with suppress(RuntimeError):  # Python 3.12 starts no thread while the interpreter ends
                 threading.Thread(target=self._close, name=_THREAD_NAME, daemon=True).start()
-        else:
-            self._thread.join(0.2)
+        self._thread.join(0.2)
+        if delivery is Delivery.TIMED_OUT:
+            # At the end of a process nobody sees what is returned. Where the export has given up meanwhile, it has told
+            # the same, and why.
+            self._tell(Answer(Outcome.NO_ANSWER, f"nothing came within {timeout:g} s, at the end", 0))
         return delivery
 
     def restart_after_fork(self) -> None:
@@ -179,9 +182,12 @@ class OtlpRoad:
                 failed = failed or answer  # the next batches are not to blame
         self._portions.learn(sent, refused=cut_up)
         if failed:
-            what = f"an export over OTLP {failed.outcome.value}" + (f": {failed.said}" if failed.said else "")
-            self._faults.note("pipeline", what, kind=("otlp", failed.outcome))
+            self._tell(failed)
         return failed is None
+
+    def _tell(self, failed: Answer) -> None:
+        what = f"an export over OTLP {failed.outcome.value}" + (f": {failed.said}" if failed.said else "")
+        self._faults.note("pipeline", what, kind=("otlp", failed.outcome))
 
     def _send(self, sender: Sender, batch: Batch, limit: int | None) -> Answer:
         deltas = self._deltas
