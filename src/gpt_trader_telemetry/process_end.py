@@ -1,9 +1,20 @@
-"""The end of the process, whichever way it comes."""
+"""The end of the process, whichever way it comes, and whether ``multiprocessing`` began it."""
 
 import atexit
 import sys
 from collections.abc import Callable
 from typing import Any
+
+
+def is_child_of_multiprocessing() -> bool:
+    """Tell whether ``multiprocessing`` started this process, by whichever method.
+
+    >>> is_child_of_multiprocessing()
+    False
+    """
+    # What has not been loaded has not started this process.
+    process = sys.modules.get("multiprocessing.process")
+    return process is not None and process.parent_process() is not None
 
 
 class AtProcessEnd:
@@ -34,7 +45,6 @@ class AtProcessEnd:
             util.register_after_fork(self, AtProcessEnd._register_in_child)
 
     def _register_in_child(self) -> None:
-        # What has not been loaded has not started this process.
-        process, util = sys.modules.get("multiprocessing.process"), sys.modules.get("multiprocessing.util")
-        if process is not None and util is not None and process.parent_process() is not None:
+        util = sys.modules.get("multiprocessing.util")
+        if util is not None and is_child_of_multiprocessing():
             self._finalizer = util.Finalize(None, self._call, exitpriority=0)

@@ -125,11 +125,15 @@ def test_a_script_that_is_refused_says_that_it_failed() -> None:
 # --- a pool of workers
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_each_worker_of_a_pool_delivers_what_it_counted(method: str) -> None:
-    """Under an instance id of its own; together exactly what was done, nothing twice and nothing of the parent's."""
+@pytest.mark.parametrize(
+    ("method", "attributes"),
+    [("fork", "service.instance.id=bot-1"), ("spawn", "service.instance.id=bot-1"), ("fork", "")],
+)
+def test_each_worker_of_a_pool_delivers_what_it_counted(method: str, attributes: str) -> None:
+    """Under an instance id of its own, also where the environment names one for all; together exactly what was done."""
     with http_receiver() as received:
-        ended = end_of(start("worker_pool.py", method, **{ENDPOINT: received.endpoint}))
+        environment = {ENDPOINT: received.endpoint, "OTEL_RESOURCE_ATTRIBUTES": attributes}
+        ended = end_of(start("worker_pool.py", method, **environment))
     assert (ended.code, ended.said) == (0, "")
     accepted = dict(re.findall(r"worker (\d+): (\d+) orders accepted", ended.output))
     total: Counter[tuple[str, ...]] = Counter()
@@ -149,6 +153,7 @@ def test_each_worker_of_a_pool_delivers_what_it_counted(method: str) -> None:
     assert [point.count for points in cycles for point in points.values()] == [1], "the cycle is the parent's alone"
     # A process that had nothing to do shows its zeros; there is none that nobody started.
     assert len(accepted) + 1 <= len(instances) <= 4
+    assert ("bot-1" in instances) == bool(attributes), "the parent is who the environment says"
 
 
 # --- a FastAPI service
