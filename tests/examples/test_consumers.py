@@ -28,9 +28,9 @@ FORKED_BESIDE_THREADS = "ignore:This process:DeprecationWarning"
 """What Python 3.12 says of a fork beside threads, as our own are; it is what the example shows."""
 PATIENCE = 60.0
 """Seconds after which a test gives up."""
-SOON, LATER = 9.0, 15.0
-"""Seconds in which a script, and a pool or a service, has ended though nobody answers: the 2, or 2 and 2, that it gives
-itself, and as many for starting on a busy machine. An exporter left to itself waits 10 each time."""
+SOON = 25.0
+"""Seconds in which an example has ended though nobody answers: most of them are for starting six processes at once on a
+busy machine. The tight bounds on the end itself are held by the tests of the OTLP road."""
 
 
 @dataclass
@@ -269,7 +269,7 @@ def test_a_script_that_nobody_answers_ends_soon_and_says_so(name: str, unanswere
 def test_a_pool_that_nobody_answers_ends_soon_and_each_process_says_so(unanswered) -> None:
     """Nobody sees what a worker's shutdown returns; its log is where it can be found out."""
     ended, seconds = unanswered["pool, silence"]
-    assert seconds < LATER
+    assert seconds < SOON
     assert ended.code == 1
     assert sum(map(int, re.findall(r"(\d+) orders accepted", ended.output))) == 190
     assert "the parent's metrics: TIMED_OUT" in ended.output
@@ -279,6 +279,6 @@ def test_a_pool_that_nobody_answers_ends_soon_and_each_process_says_so(unanswere
 def test_a_service_that_nobody_answers_ends_soon(unanswered) -> None:
     """No request waits for an export, and its end waits no longer than it was told to."""
     ended, seconds = unanswered["service, silence"]
-    assert seconds < LATER
+    assert seconds < SOON
     assert ended.code == -signal.SIGTERM, "uvicorn has ended in good order and then as the signal asks"
     assert "Application shutdown complete" in ended.said
