@@ -55,14 +55,14 @@ class Clock:
     def advance(self, seconds: float) -> None:
         """Let ``seconds`` pass, and everything happen that is due within them: checks run, values age.
 
-        Called while the clock is being advanced, as by a health check that takes its time, it only moves the clock.
+        Called while the clock is being advanced, as by a health check that takes its time, it only moves it.
 
         Raises:
             UsageError: less than nothing, or no number of seconds.
         """
         if not (math.isfinite(seconds) and seconds >= 0):
             raise UsageError(f"a clock cannot be advanced by {seconds!r}; give it a number of seconds from 0 on")
-        end = self._now + seconds
+        end = round(self._now + seconds, _DIGITS)  # a moment that it can stand at
         if not self._attending.acquire(blocking=False):
             self._move(end)
             return

@@ -78,7 +78,7 @@ def find_metric(name: object, own: Mapping[str, Metric]) -> Metric:
     if isinstance(name, str) and name in known:
         return known[name]
     text = str(name)
-    close = difflib.get_close_matches(text if text.startswith(PREFIX) else PREFIX + text, known, n=3)
+    close = difflib.get_close_matches(text if text.startswith(PREFIX) else PREFIX + text, known, n=3, cutoff=0.75)
     hint = f"did you mean {' or '.join(close)}? " if close else ""
     raise UsageError(f"there is no metric {text!r}; {hint}One of the bot's own is known once it has been recorded")
 

@@ -1,6 +1,7 @@
 """``recorded``: a block whose telemetry can be read back."""
 
 import json
+import threading
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -200,7 +201,9 @@ class Recording:
 
 
 def _runs_here(attempt: Attempt) -> bool:
-    """Tell whether it is to run on the event loop that waits here."""
+    """Tell whether it runs in the thread that would wait for it, or on the event loop there."""
+    if attempt._thread == threading.get_ident():
+        return True
     return attempt.check.loop is not None and attempt.check.loop is running_loop()
 
 
