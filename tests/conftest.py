@@ -9,6 +9,9 @@ from hypothesis import HealthCheck, settings
 from gpt_trader_telemetry import Settings, Telemetry
 from gpt_trader_telemetry.recording.current import DEFAULT
 
+# Runs pytest in tests, for the plugin.
+pytest_plugins = ["pytester"]
+
 # Doctests are looked for in modules; these are not tests, and several have one name.
 collect_ignore_glob = ["*/conftest.py", "support/*", "typing/*"]
 

@@ -16,7 +16,7 @@ FLOORS = [
     {"http", "rules", "integrations", "replay", "report", "doctor"},
     {"telemetry", "exporter"},
     {"cli", "testing", "distro"},
-    {"__init__"},
+    {"__init__", "pytest_plugin"},
 ]
 
 

@@ -7,6 +7,7 @@ What a Telemetry is made of is loaded when one is made: a program that only impo
 
 import os
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
@@ -17,7 +18,6 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import ProxyTracerProvider, TracerProvider, get_tracer_provider
 
 from gpt_trader_telemetry import instrument
-from gpt_trader_telemetry.catalog import Metric
 from gpt_trader_telemetry.errors import ConfigurationError
 from gpt_trader_telemetry.instrument.account import Account
 from gpt_trader_telemetry.instrument.broker import BrokerCall
@@ -34,7 +34,7 @@ from gpt_trader_telemetry.pipeline.delivery import Delivery
 from gpt_trader_telemetry.pipeline.ticker import Ticker
 from gpt_trader_telemetry.process_end import AtProcessEnd
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
-from gpt_trader_telemetry.recording.recorder import LabelSet, Take, Tap
+from gpt_trader_telemetry.recording.recorder import Tap, each_of
 from gpt_trader_telemetry.settings import Settings
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class Telemetry:
         meter_provider: record through this OpenTelemetry MeterProvider instead of the built-in cells; its owner
             exports.
         tracer_provider: kept for spans.
+        clock: seconds of a clock that only goes forward, for windows, ages and health; tests give their own.
 
     Raises:
         ConfigurationError: a setting that cannot be meant, or a port that is taken.
@@ -79,6 +80,7 @@ class Telemetry:
         *,
         meter_provider: MeterProvider | None = None,
         tracer_provider: TracerProvider | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         from gpt_trader_telemetry.health import Health
         from gpt_trader_telemetry.health.signals import Signals
@@ -89,27 +91,29 @@ class Telemetry:
         self.tracer_provider = tracer_provider
         self.signals = Signals(
             self.settings.thresholds,
+            clock=clock,
             # Both are made below.
             ws_staleness=lambda: self.websocket.staleness(),  # noqa: PLW0108
             market_data_staleness=lambda: self.market_data.staleness(),  # noqa: PLW0108
             on_error=self._note_source_error,
         )
         """The execution signals over the last minutes; ``set_source`` says where an age comes from."""
-        self._trading = TradingHistory()
-        traced = _is_traced(tracer_provider)
-        self._pipeline = _make_pipeline(self.settings, meter_provider, traced=traced, tap=self._tap)
+        self._trading = TradingHistory(clock)
+        tap, traced = each_of(self.signals.tap, self._trading.tap), _is_traced(tracer_provider)
+        self._pipeline = _make_pipeline(self.settings, meter_provider, traced=traced, tap=tap)
         self._slot = Slot(self._pipeline.recorder)
         self._process = ProcessUsage(self._pipeline.recorder)
-        self.health = Health(self._slot)
+        self.health = Health(self._slot, clock=clock)
         """Checks and readiness, shown at ``/health``, ``/live`` and ``/ready``."""
         self._bot = BotHealth(self.health, self.signals, self._trading)
         self.websocket = WebSocket(
             self._slot,
             message_stale_after=self.settings.ws_message_stale_after,
             heartbeat_stale_after=self.settings.ws_heartbeat_stale_after,
+            clock=clock,
         )
         stale_after = self.settings.thresholds.market_data_staleness_seconds_warn
-        self.market_data = MarketData(stale_after=stale_after, faults=self._pipeline.recorder.faults)
+        self.market_data = MarketData(stale_after=stale_after, faults=self._pipeline.recorder.faults, clock=clock)
         self.account = Account(self._slot)
         self.signals.watch(self._pipeline.recorder, SAMPLED_AT_LEAST_EVERY)
         self._closing = threading.RLock()
@@ -119,18 +123,6 @@ class Telemetry:
         self._sampler = Ticker("gpt-trader-telemetry-signals", _SAMPLE_INTERVAL, self._sample)
         self._at_end = AtProcessEnd(self.shutdown)
         _after_fork_in_child(self)
-
-    def _tap(self, metric: Metric, labels: LabelSet) -> Take | None:
-        takes = [take for take in (self.signals.tap(metric, labels), self._trading.tap(metric, labels)) if take]
-        if len(takes) <= 1:
-            return takes[0] if takes else None
-        first, second = takes
-
-        def both(batch: list[float]) -> None:
-            first(batch)
-            second(batch)
-
-        return both
 
     def _sample(self) -> None:
         with self._pipeline.recorder.faults.shield("health", "the signals could not be sampled"):
@@ -361,11 +353,19 @@ def _after_fork_in_child(telemetry: Telemetry) -> None:
     os.register_at_fork(after_in_child=restart)
 
 
+def _make_default(settings: Settings | None, *, set_global: bool, **providers: Any) -> Telemetry:
+    telemetry = Telemetry(settings, **providers)
+    if set_global:
+        otel_metrics.set_meter_provider(telemetry.meter_provider)
+    return telemetry
+
+
 class _Default:
-    """The process default and what it was made with."""
+    """The process default, what makes it (in a test, the testing kit) and what it was made with."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
+        self.make: Callable[..., Telemetry] = _make_default
         self.telemetry: Telemetry | None = None
         self.made_with: tuple[object, ...] = ()
         if hasattr(os, "register_at_fork"):
@@ -409,9 +409,9 @@ def configure(
                     "one of your own with Telemetry(...)"
                 )
             return existing
-        telemetry = Telemetry(settings, meter_provider=meter_provider, tracer_provider=tracer_provider)
-        if set_global:
-            otel_metrics.set_meter_provider(telemetry.meter_provider)
+        telemetry = _default.make(
+            settings, meter_provider=meter_provider, tracer_provider=tracer_provider, set_global=set_global
+        )
         DEFAULT.set(telemetry._pipeline.recorder)
         _default.telemetry, _default.made_with = telemetry, made_with
         return telemetry

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gpt_trader_telemetry import Settings, Telemetry
+from gpt_trader_telemetry import Telemetry
 from gpt_trader_telemetry.health import (
     check_data_quality,
     check_market_data_feed,
@@ -15,6 +15,7 @@ from gpt_trader_telemetry.health import (
 from gpt_trader_telemetry.instrument.market_data import MarketData
 from gpt_trader_telemetry.instrument.websocket import WebSocket
 from gpt_trader_telemetry.recording.current import Slot
+from gpt_trader_telemetry.testing import recorded
 
 
 class Clock:
@@ -62,19 +63,19 @@ def test_symbols_are_bounded() -> None:
     assert len(data.symbols) == 2000
 
 
-def test_the_signal_and_the_checks_ask_it_by_themselves(clock: Clock) -> None:
+def test_the_signal_and_the_checks_ask_it_by_themselves() -> None:
     """Nothing has to be connected: tickers are noted, and market data staleness is known."""
-    with Telemetry(Settings()) as telemetry:
-        signal = telemetry.signals.evaluate()["market_data_staleness_seconds"]
+    with recorded() as telemetry:
+        data = telemetry.instance.market_data
+        signal = telemetry.signals["market_data_staleness_seconds"]
         assert (signal.status, signal.measure.unknown) == ("UNKNOWN", "no_value")
-        telemetry.market_data._clock = clock
-        telemetry.market_data.ticker("BTC-USD")
-        clock.now += 90
-        assert telemetry.signals.evaluate()["market_data_staleness_seconds"].status == "WARN"
-        assert check_ticker_freshness(telemetry.market_data).details["stale_symbols"] == ["BTC-USD"]
-        clock.now += 31
-        assert telemetry.signals.evaluate()["market_data_staleness_seconds"].status == "CRIT"
-        assert check_market_data_feed(telemetry.market_data, 60).details["stale_reason"] == "ticker"
+        data.ticker("BTC-USD")
+        telemetry.clock.advance(90)
+        assert telemetry.signals["market_data_staleness_seconds"].status == "WARN"
+        assert check_ticker_freshness(data).details["stale_symbols"] == ["BTC-USD"]
+        telemetry.clock.advance(31)
+        assert telemetry.signals["market_data_staleness_seconds"].status == "CRIT"
+        assert check_market_data_feed(data, 60).details["stale_reason"] == "ticker"
 
 
 def test_the_web_socket_is_checked_as_a_broker_is(clock: Clock) -> None:

@@ -33,6 +33,22 @@ Tap: TypeAlias = Callable[[Metric, LabelSet], Take | None]
 """Asked once for each new series of a counter or histogram: what else is to take its amounts or values, if anything.
 What it gives is called from whichever thread folds or records, and may keep or change the batch."""
 
+
+def each_of(*taps: Tap) -> Tap:
+    """Return one tap that asks all of these."""
+
+    def tap(metric: Metric, labels: LabelSet) -> Take | None:
+        takes = [take for each in taps if (take := each(metric, labels)) is not None]
+
+        def take_all(batch: list[float]) -> None:
+            for take in takes:
+                take(batch)
+
+        return take_all if len(takes) > 1 else takes[0] if takes else None
+
+    return tap
+
+
 OVERFLOW: Final[LabelSet] = (("otel.metric.overflow", "true"),)
 """The one label set that takes what comes after a metric's cap, as OpenTelemetry's specification names it."""
 
@@ -40,6 +56,10 @@ INTERRUPTS: Final = (KeyboardInterrupt, SystemExit)
 """What a signal handler of the bot raises, also while code of ours runs: these alone are never kept from it."""
 
 _logger = logging.getLogger("gpt_trader_telemetry")
+
+
+Listener: TypeAlias = Callable[[str, str, BaseException | None], object]
+"""Takes a fault's component, what could not be done, and the error where there was one."""
 
 
 class Recorder(Protocol):
@@ -78,6 +98,8 @@ class Faults:
         self._count: Callable[[str], object] = lambda _component: None
         self._logged: set[tuple[str, object, str]] = set()
         self._busy = threading.local()
+        self.listener: Listener | None = None
+        """Told of every fault, logged before or not: what tests look at."""
 
     def count_with(self, count: Callable[[str], object]) -> None:
         """Say what counts a fault of a component."""
@@ -94,6 +116,8 @@ class Faults:
         self._busy.noting = True
         try:
             self._count(component)
+            if self.listener is not None:
+                self.listener(component, what, error)
             known = (component, what if kind is None else kind, type(error).__name__)
             if known not in self._logged and len(self._logged) < self.KINDS_LOGGED:
                 self._logged.add(known)
