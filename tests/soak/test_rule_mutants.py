@@ -9,7 +9,7 @@ from promtool import alerting, committed, failures, needed_by
 from rule_cases import CASES
 
 pytestmark = [
-    pytest.mark.soak,
+    pytest.mark.mutants,
     pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not on this machine"),
 ]
 HOLDS = {"0m": 0, "30s": 30, "1m": 60, "2m": 120, "5m": 300}
