@@ -73,7 +73,8 @@ def _top(thresholds: Thresholds) -> Row:
         panels=(
             number(
                 "Last heard of",
-                "How long ago the bot that was silent longest last told of itself. Red: it is down, or cut off.",
+                "How long ago the bot that was silent longest last told of itself. Red: it is down, or cut off, or it "
+                "ships over OTLP and was started anew: the Collector hands on the ended instance for ten minutes.",
                 "s", f"max({AGE})", limits=HEARTBEAT_LIMITS, runbook="bot-not-reporting",
             ),
             number(
