@@ -18,6 +18,7 @@ from gpt_trader_telemetry.rules.alerts import alerts
 from gpt_trader_telemetry.rules.dashboards import DASHBOARDS
 from gpt_trader_telemetry.rules.panels import Panel
 from gpt_trader_telemetry.rules.promql import Alert, span
+from gpt_trader_telemetry.rules.shown import HEARTBEAT_LIMITS
 from gpt_trader_telemetry.settings import VARIABLES
 from gpt_trader_telemetry.thresholds import Limits, Thresholds
 
@@ -147,6 +148,15 @@ def dashboards_page() -> str:
             "`coinbase_trader` what the exporter reads from their files; type another where "
             "`COINBASE_TRADER_METRIC_PREFIX` sets one), jobs and bots. **Runbooks** is the address under which you "
             "publish [runbooks.md](runbooks.md): the links of the panels begin with it."
+        ),
+        (
+            "Totals count each bot once. A bot that ships over OTLP is another instance after a restart, and the "
+            "Collector hands on the ended one's last values for ten minutes: an instance whose heartbeat is older than "
+            f"{HEARTBEAT_LIMITS.crit:g} seconds is in no total, so a restart shows both for as long as that, and a "
+            "bot that died has no account here any more, though its positions and orders may still stand at the "
+            "broker. A bot that is scraped and ships as well is counted as it is scraped. What Prometheus cannot know "
+            "is which bot an exporter reads: keep the exporter's prefix another than `gpt_trader`, or choose one of "
+            "the jobs, else a bot that tells of itself counts twice."
         ),
     ]
     for kind in DASHBOARDS:

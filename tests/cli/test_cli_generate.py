@@ -9,6 +9,7 @@ import yaml
 
 from gpt_trader_telemetry.cli.main import main
 from gpt_trader_telemetry.rules.artifacts import ARTIFACTS
+from gpt_trader_telemetry.settings import VARIABLES as SETTINGS
 
 COLLECTOR = Path(__file__).parents[2] / "collector"
 RULES = "rules/generated.yml"
@@ -92,6 +93,52 @@ def test_thresholds_that_cannot_be_meant_are_refused_with_the_reason(text, why: 
     assert why in said
     assert said.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("GPT_TRADER_ORDER_ERROR_RATE_CRITICAL", "GPT_TRADER_ORDER_ERROR_RATE_CRIT"),
+        ("GPT_TRADER_ORDER_EROR_RATE_CRIT", "GPT_TRADER_ORDER_ERROR_RATE_CRIT"),
+        ("GPT_TRADER_ORDER_ERROR_CRIT", "GPT_TRADER_ORDER_ERROR_RATE_CRIT"),
+        ("gpt_trader_order_error_rate_crit", "GPT_TRADER_ORDER_ERROR_RATE_CRIT"),
+        ("order_error_rate_crit", "GPT_TRADER_ORDER_ERROR_RATE_CRIT"),
+        ("GPT_TRADER_WINDOW_SECONDS", "GPT_TRADER_SIGNAL_WINDOW_SECONDS"),
+        ("GPT_TRADER_SIGNALS_WINDOW_SECONDS", "GPT_TRADER_SIGNAL_WINDOW_SECONDS"),
+        ("gpt_trader_guard_trips_warn", "GPT_TRADER_GUARD_TRIP_COUNT_WARN"),
+    ],
+)
+def test_a_misspelt_threshold_is_never_taken_for_none(name: str, meant: str, tmp_path, capsys, monkeypatch) -> None:
+    """In a file it is refused; in the environment, where others have names too, it is told of."""
+    file = tmp_path / "bot.env"
+    file.write_text(f"{name}=0.2\n")
+    assert main(["generate", "--output", str(tmp_path / "out"), "--thresholds", str(file)]) == 2
+    said = capsys.readouterr().err
+    assert f"{name} is no threshold's name; {meant} is probably meant" in said
+    assert not (tmp_path / "out").exists()
+    monkeypatch.setenv(name, "0.2")
+    assert main(["generate", "--output", str(tmp_path / "out"), "--thresholds", "environment"]) == 0
+    assert capsys.readouterr().err == f"generate: {name} is read by nothing; {meant} is probably meant\n"
+
+
+def test_the_names_of_others_are_no_misspelt_thresholds(tmp_path, capsys, monkeypatch) -> None:
+    """What this library reads for something else, and what the bot reads for itself."""
+    names = [variable for variable, *_ in SETTINGS]
+    names += [
+        "GPT_TRADER_PROFILE",
+        "GPT_TRADER_MAX_LEVERAGE",
+        "GPT_TRADER_SIGNAL_SOURCE",
+        "COINBASE_API_KEY",
+        "home",
+        "x",
+    ]
+    file = tmp_path / "bot.env"
+    file.write_text("".join(f"{name}=1\n" for name in names))
+    assert main(["generate", "--output", str(tmp_path), "--thresholds", str(file)]) == 0
+    for name in names[-6:]:
+        monkeypatch.setenv(name, "1")
+    assert main(["generate", "--output", str(tmp_path), "--thresholds", "environment"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_a_folder_or_file_that_is_not_to_be_had_is_named(tmp_path, capsys) -> None:

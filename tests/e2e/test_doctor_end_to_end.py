@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from prometheus_process import scraping
 from gpt_trader_telemetry.doctor.asking import Trouble, ask
 from gpt_trader_telemetry.doctor.examine import examine
 from gpt_trader_telemetry.doctor.plan import Plan, Server
+from gpt_trader_telemetry.http.app import Response
+from gpt_trader_telemetry.http.health_server import start_health_server
 from support.receivers import closed_port
 
 PROGRAMS = ("prometheus", "prometheus-alertmanager")
@@ -114,6 +117,7 @@ def test_a_whole_stack_is_well(stack):
     assert said["Bot", "movement"].status == "ok"
     assert "1 of 1 up" in said["Prometheus", "target"].said
     assert re.fullmatch(r"\d{3,} series of 'gpt-trader'", said["Prometheus", "query"].said)
+    assert said["Prometheus", "heartbeat"].status == "ok"
     assert said["Prometheus", "rules"].said.startswith("4 alert rules")
     assert stack.alertmanager.url.netloc in said["Prometheus", "alerting"].said
     assert said["Alertmanager", "endpoint"].status == "ok"
@@ -162,6 +166,49 @@ def test_a_target_that_is_down_is_told_with_prometheus_own_words(tmp_path):
         "problem",
         f"{nobody.address}: nobody listens there start it, or correct host and port",
     )
+
+
+HANDED_ON = """
+  - job_name: collector
+    honor_labels: true
+    static_configs: [{{targets: ["{target}"]}}]
+"""
+
+
+def test_a_bot_whose_last_words_the_collector_hands_on_is_told_as_dead(tmp_path, monkeypatch):
+    """Its series are there, and the Collector answers; only the heartbeat's age tells, by the bot's own interval."""
+    ended = time.time() - 100
+    line = f'gpt_trader_telemetry_heartbeat_timestamp_seconds{{job="gpt-trader",instance="ended"}} {ended}\n'
+
+    def answer(_request):
+        return Response(200, {"content-type": "text/plain; version=0.0.4"}, line.encode())
+
+    collector = start_health_server({"/metrics": answer}, host="127.0.0.1", port=0)
+    beginning = prometheus_process.CONFIG.partition("  - job_name")[0]
+    monkeypatch.setattr(prometheus_process, "CONFIG", beginning + HANDED_ON)
+    nobody = Server(f"http://127.0.0.1:{closed_port()}")
+    try:
+        with scraping(tmp_path, RULES, collector.url.removeprefix("http://")) as server:
+            wait_for(lambda: server.query("gpt_trader_telemetry_heartbeat_timestamp_seconds") or None, "its series")
+            plan = Plan(
+                bot=nobody, exporter=nobody, alertmanager=nobody, prometheus=Server(server.url), timeout=10.0,
+                runtime_root=tmp_path,
+            )  # fmt: skip
+            found = {
+                seconds: looked_at(
+                    replace(plan, variables={"OTEL_METRIC_EXPORT_INTERVAL": f"{1000 * seconds}"}), "Prometheus"
+                )
+                for seconds in (3, 60)
+            }
+    finally:
+        collector.stop()
+    for said in found.values():
+        assert said["query"] == ("ok", "1 series of 'gpt-trader' ")
+    status, said = found[3]["heartbeat"]
+    assert status == "problem"
+    assert re.match(r"the newest of 'gpt-trader' is \d+ s old, more than 3 export intervals of 3 s", said)
+    assert "see that the bot runs" in said
+    assert found[60]["heartbeat"][0] == "ok"
 
 
 def test_the_command_says_so_and_ends_with_its_code(stack):

@@ -115,7 +115,8 @@ def test_legends_name_only_labels_that_the_query_keeps():
     """A label that was summed away is shown as nothing."""
     for panel in PANELS:
         for query in panel.queries:
-            by = re.search(r"\bby \(([^)]*)\)", query.expression)
+            shown, _, _left_out = query.expression.partition(" unless on ")
+            by = re.search(r"\bby \(([^)]*)\)", shown)
             wanted = set(re.findall(r"\{\{(\w+)\}\}", query.legend))
             if by and wanted:
                 assert wanted <= set(re.split(r",\s*", by[1])), f"{panel.title}: {query.legend}"
@@ -158,6 +159,16 @@ def test_limits_in_milliseconds_are_drawn_in_seconds():
     assert drawn["Broker latency p95"] == drawn["Submit p95"] == [None, 1, 3]
     assert drawn["Signal: broker latency p95"] == [None, 1000, 3000]
     assert drawn["Order errors"] == drawn["Order error ratio"] == [None, 0.05, 0.15]
+
+
+def test_another_window_is_asked_for_and_spoken_of():
+    """What stands beside a signal looks as far back as the signal does, in its query, its title and its words."""
+    for kind in DASHBOARDS:
+        text, usual = (dashboard_text(kind, each) for each in (Thresholds(window_seconds=120), Thresholds()))
+        spans = set(re.findall(r"(?:increase|rate)\([^\[\]]*\[(.+?)\]\)", text))
+        assert spans == {"2m", "$__rate_interval"}
+        assert not re.search(r"five minutes|5 min|Orders in 5m", text)
+        assert text == usual.replace("[5m]", "[2m]").replace("5 minutes", "2 minutes").replace("in 5m", "in 2m")
 
 
 def test_every_signal_is_shown_against_its_own_limits():

@@ -1,10 +1,14 @@
 """``generate``: the alert rules and dashboards, made from the thresholds that the bot runs with."""
 
 import argparse
+import difflib
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from gpt_trader_telemetry import settings
+from gpt_trader_telemetry import thresholds as limits
 from gpt_trader_telemetry.errors import ConfigurationError
 from gpt_trader_telemetry.settings import Settings
 from gpt_trader_telemetry.thresholds import Thresholds
@@ -14,6 +18,13 @@ __all__ = ["add_arguments", "run"]
 _DRIFT: Final = 1
 _USAGE: Final = 2
 _ENVIRONMENT: Final = "environment"
+_PREFIX: Final = "GPT_TRADER_"
+_KNOWN: Final = frozenset({*limits.VARIABLES, *(variable for variable, *_ in settings.VARIABLES)})
+_FIELDS: Final = {name.upper(): variable for variable, name in limits.VARIABLES.items()}
+_STEMS: Final = tuple(signal.upper() for signal in limits.SIGNALS)
+"""How the names of limits begin, after the prefix."""
+_ALIKE: Final = 0.8
+"""Of ``difflib``'s likeness: from here on one name is taken for the other, misspelt."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,8 +73,32 @@ def _thresholds(source: str | None) -> Thresholds:
     if source is None:
         return Thresholds()
     if source == _ENVIRONMENT:
+        for name, meant in _misspelt(settings.environment()):
+            print(f"generate: {name} is read by nothing; {meant} is probably meant", file=sys.stderr)  # noqa: T201
         return Settings.from_env().thresholds
-    return Thresholds.from_mapping(_variables(Path(source)))
+    variables = _variables(Path(source))
+    for name, meant in _misspelt(variables):
+        raise ConfigurationError(f"{source!r}: {name} is no threshold's name; {meant} is probably meant")
+    return Thresholds.from_mapping(variables)
+
+
+def _misspelt(names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield names that look like a threshold's and are none, each with the name that is closest.
+
+    >>> list(_misspelt(["GPT_TRADER_ORDER_ERROR_RATE_CRITICAL", "GPT_TRADER_PROFILE", "HOME"]))
+    [('GPT_TRADER_ORDER_ERROR_RATE_CRITICAL', 'GPT_TRADER_ORDER_ERROR_RATE_CRIT')]
+    """
+    stems = {variable.removeprefix(_PREFIX): variable for variable in limits.VARIABLES}
+    for name in names:
+        stem = name.upper().removeprefix(_PREFIX)
+        if name in _KNOWN:
+            continue
+        exact = stems.get(stem) or _FIELDS.get(stem)
+        if exact:
+            yield name, exact
+        elif name.upper().startswith(_PREFIX) and name.upper() not in _KNOWN:
+            alike = 0.0 if stem.startswith(_STEMS) else _ALIKE
+            yield from ((name, stems[meant]) for meant in difflib.get_close_matches(stem, stems, n=1, cutoff=alike))
 
 
 def _variables(path: Path) -> dict[str, str]:

@@ -27,7 +27,7 @@ def examine(plan: Plan) -> Iterator[Finding]:
         ("Files", examine_files(plan)),
         ("Exporter", examine_exporter(plan)),
         ("Collector", examine_collector(plan, settings)),
-        ("Prometheus", examine_prometheus(plan)),
+        ("Prometheus", examine_prometheus(plan, settings)),
         ("Alertmanager", examine_alertmanager(plan)),
     )
     for area, findings in walks:

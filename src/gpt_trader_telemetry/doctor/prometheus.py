@@ -1,13 +1,17 @@
 """Prometheus and Alertmanager: whether the bot is scraped, the rules are loaded, and anything is firing."""
 
+import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from gpt_trader_telemetry.catalog import TELEMETRY_HEARTBEAT
 from gpt_trader_telemetry.doctor.asking import Trouble, ask, shown
 from gpt_trader_telemetry.doctor.finding import Finding, ok, printable, problem, skipped, warning
-from gpt_trader_telemetry.doctor.plan import Plan, Server
+from gpt_trader_telemetry.doctor.plan import Plan, Server, spoken
+from gpt_trader_telemetry.settings import Settings
 
 __all__ = ["examine_alertmanager", "examine_prometheus"]
 
@@ -15,13 +19,18 @@ _PREFIXES: Final = ("gpt_trader", "coinbase_trader")
 _RULES: Final = "add the files of collector/rules/ to rule_files in prometheus.yml, and reload it"
 
 
-def examine_prometheus(plan: Plan) -> Iterator[Finding]:
-    """Walk from its address to the alerts."""
+_DURATION: Final = re.compile(r"(\d+)(ms|[smhd])")
+_SECONDS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def examine_prometheus(plan: Plan, settings: Settings | None = None) -> Iterator[Finding]:
+    """Walk from its address to the alerts; the settings tell how often a bot ships."""
     where = shown(plan.prometheus.url)
     try:
         targets = _api(plan, "targets?state=active")["activeTargets"]
         yield ok("endpoint", f"{where} answers")
         yield from _data(plan, [target for target in targets if target["labels"].get("job") == plan.job], targets)
+        yield from _heartbeat(plan, settings or Settings(), targets)
         yield from _rules(_api(plan, "rules")["groups"], (*_PREFIXES, plan.job))
         yield _firing(_api(plan, "alerts")["alerts"])
         yield _receivers(_api(plan, "alertmanagers")["activeAlertmanagers"])
@@ -99,9 +108,40 @@ def _data(plan: Plan, ours: list[Mapping[str, Any]], targets: list[Mapping[str, 
 
 def _count(plan: Plan) -> int:
     names = "|".join({*_PREFIXES, plan.variables.get("COINBASE_TRADER_METRIC_PREFIX", "").strip() or _PREFIXES[0]})
-    expression = f'count({{__name__=~"({names})_.+",job={_quoted(plan.job)}}})'
+    return int(_number(plan, f'count({{__name__=~"({names})_.+",job={_quoted(plan.job)}}})') or 0)
+
+
+def _heartbeat(plan: Plan, settings: Settings, targets: list[Mapping[str, Any]]) -> Iterator[Finding]:
+    """Judge the newest heartbeat: a Collector hands on what a bot said last for minutes after the bot's end."""
+    age = _number(plan, f"time() - max({TELEMETRY_HEARTBEAT.name}{{job={_quoted(plan.job)}}})")
+    if age is None or not math.isfinite(age):
+        return
+    said = f"the newest of {plan.job!r} is {spoken(age)} old"
+    if age <= 3 * settings.export_interval + _scrape_interval(plan, targets):
+        yield ok("heartbeat", said)
+        return
+    yield problem(
+        "heartbeat",
+        f"{said}, more than 3 export intervals of {settings.export_interval:g} s: what is shown are its last words",
+        "see that the bot runs and reaches the Collector (its log, Collector above); if it exports less often, "
+        "give the doctor its OTEL_METRIC_EXPORT_INTERVAL; compare the clocks",
+    )
+
+
+def _scrape_interval(plan: Plan, targets: list[Mapping[str, Any]]) -> float:
+    """Return how old at most what was scraped is: the bot's interval, or that of whichever target hands it on."""
+    own = [_scraped_every(target) for target in targets if target["labels"].get("job") == plan.job]
+    return max(own) if own else min(60.0, max(map(_scraped_every, targets), default=0.0))
+
+
+def _scraped_every(target: Mapping[str, Any]) -> float:
+    parts = _DURATION.findall(str(target.get("scrapeInterval", "")))
+    return float(sum(int(count) * _SECONDS[unit] for count, unit in parts))
+
+
+def _number(plan: Plan, expression: str) -> float | None:
     result = _api(plan, "query?" + urlencode({"query": expression}))["result"]
-    return int(float(result[0]["value"][1])) if result else 0
+    return float(result[0]["value"][1]) if result else None
 
 
 def _quoted(text: str) -> str:

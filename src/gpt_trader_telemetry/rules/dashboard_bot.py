@@ -1,6 +1,7 @@
 """The dashboard of one bot: its account, its trading, its orders, its broker, its guards."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from gpt_trader_telemetry import catalog
 from gpt_trader_telemetry.rules.dashboard_depths import (
@@ -12,6 +13,7 @@ from gpt_trader_telemetry.rules.dashboard_depths import (
     telemetry_row,
 )
 from gpt_trader_telemetry.rules.panels import Kind, Panel, Query, Row
+from gpt_trader_telemetry.rules.promql import minutes, span
 from gpt_trader_telemetry.rules.promql_series import CHOSEN, bot, either, prefixed, quantile
 from gpt_trader_telemetry.rules.shown import (
     AGE,
@@ -19,8 +21,8 @@ from gpt_trader_telemetry.rules.shown import (
     ERROR_RATIO,
     HEARTBEAT_LIMITS,
     SIGNAL_STATES,
-    WINDOW,
     WORST_SIGNAL,
+    counted_once,
     error_ratio,
     grown,
     in_seconds,
@@ -35,6 +37,8 @@ from gpt_trader_telemetry.thresholds import (
 )
 
 __all__ = ["bot_rows"]
+
+_EQUITY: Final = f"{either(catalog.EQUITY)} or {prefixed('equity')}"
 
 
 def bot_rows(thresholds: Thresholds) -> Sequence[Row]:
@@ -56,7 +60,8 @@ def bot_rows(thresholds: Thresholds) -> Sequence[Row]:
 
 
 def _top(thresholds: Thresholds) -> Row:
-    equity = f"{either(catalog.EQUITY)} or {prefixed('equity')}"
+    window = span(thresholds.window_seconds)
+    lately = f"over the last {minutes(thresholds.window_seconds)}"
 
     def number(title: str, answers: str, unit: str, expression: str, **more: object) -> Panel:
         return Panel(
@@ -68,34 +73,40 @@ def _top(thresholds: Thresholds) -> Row:
         panels=(
             number(
                 "Last heard of",
-                "How long ago the bot that was silent longest last told of itself. Red: it is down, or cut off.",
+                "How long ago the bot that was silent longest last told of itself. Red: it is down, or cut off, or it "
+                "ships over OTLP and was started anew: the Collector hands on the ended instance for ten minutes.",
                 "s", f"max({AGE})", limits=HEARTBEAT_LIMITS, runbook="bot-not-reporting",
             ),
             number(
-                "Worst signal", "The worst execution signal of the bots chosen.", "short", f"max({WORST_SIGNAL})",
+                "Worst signal", "The worst execution signal of the bots chosen.", "short",
+                f"max({counted_once(WORST_SIGNAL)})",
                 states=SIGNAL_STATES,
             ),
-            number("Equity", "What the accounts chosen are worth together.", "currencyUSD", f"sum({equity})"),
+            number(
+                "Equity", "What the accounts chosen are worth together.", "currencyUSD",
+                f"sum({counted_once(_EQUITY)})",
+            ),
             number(
                 "Profit and loss", "Realized, unrealized and funding together.", "currencyUSD",
-                f"sum({either(catalog.TOTAL_PNL)})",
+                f"sum({counted_once(either(catalog.TOTAL_PNL))})",
             ),
             number(
                 "Gross exposure", "What is held in all symbols together, long and short alike.", "currencyUSD",
-                f"sum(abs({either(catalog.SYMBOL_EXPOSURE)}))",
+                f"sum(abs({counted_once(either(catalog.SYMBOL_EXPOSURE))}))",
             ),
             number(
-                "Open orders", "Orders that wait at the broker.", "short", f"sum({either(catalog.OPEN_ORDERS)})",
+                "Open orders", "Orders that wait at the broker.", "short",
+                f"sum({counted_once(either(catalog.OPEN_ORDERS))})",
             ),
             number(
-                "Order errors", "Rejected and failed orders as a share of all, over five minutes.", "percentunit",
-                ERROR_RATIO.replace("$__rate_interval", "5m"), limits=thresholds.limits(ORDER_ERROR_RATE),
+                "Order errors", f"Rejected and failed orders as a share of all, {lately}.", "percentunit",
+                ERROR_RATIO.replace("$__rate_interval", window), limits=thresholds.limits(ORDER_ERROR_RATE),
                 runbook="order-error-rate-high",
             ),
             number(
-                "Submit p95", "Within this time 95 % of the broker's answers to an order came, over five minutes.", "s",
+                "Submit p95", f"Within this time 95 % of the broker's answers to an order came, {lately}.", "s",
                 quantile(0.95, catalog.BROKER_CALL_LATENCY, matchers=('operation="submit"',)).replace(
-                    "$__rate_interval", "5m"
+                    "$__rate_interval", window
                 ),
                 limits=in_seconds(thresholds.limits(BROKER_LATENCY_P95_MS)), runbook="broker-latency-p95-high",
             ),
@@ -111,7 +122,7 @@ def _account() -> Row:
                 title="Account equity",
                 answers="What the account is worth. A step without a trade is a deposit, a withdrawal or a fee.",
                 unit="currencyUSD", width=12,
-                queries=[Query(f"{either(catalog.EQUITY)} or {prefixed('equity')}", "{{instance}}")],
+                queries=[Query(_EQUITY, "{{instance}}")],
             ),
             Panel(
                 title="PnL breakdown",
@@ -129,13 +140,13 @@ def _account() -> Row:
                 title="Exposure by symbol",
                 answers="What is held in each symbol, one above the other.",
                 kind=Kind.STACKED, unit="currencyUSD", width=12,
-                queries=[Query(f"sum by (symbol) ({either(catalog.SYMBOL_EXPOSURE)})", "{{symbol}}")],
+                queries=[Query(f"sum by (symbol) ({counted_once(either(catalog.SYMBOL_EXPOSURE))})", "{{symbol}}")],
             ),
             Panel(
                 title="PnL by symbol",
                 answers="Which symbols earn and which lose.",
                 unit="currencyUSD", width=12,
-                queries=[Query(f"sum by (symbol) ({either(catalog.SYMBOL_PNL)})", "{{symbol}}")],
+                queries=[Query(f"sum by (symbol) ({counted_once(either(catalog.SYMBOL_PNL))})", "{{symbol}}")],
             ),
         ),
     )  # fmt: skip
@@ -330,19 +341,19 @@ def _broker(thresholds: Thresholds) -> Row:
 
 
 def _guards(thresholds: Thresholds) -> Row:
-    trips = bot(catalog.GUARD_TRIPS)
+    trips, window = bot(catalog.GUARD_TRIPS), span(thresholds.window_seconds)
     return Row(
         title="Guards",
         collapsed=True,
         panels=(
             Panel(
-                title="Guard trips in five minutes",
+                title=f"Guard trips in the last {minutes(thresholds.window_seconds)}",
                 answers="How often each risk guard stopped the bot, against the limits of guard_trip_count.",
                 kind=Kind.STEPS, unit="short", width=12, lowest=0, limits=thresholds.limits(GUARD_TRIP_COUNT),
                 runbook="guard-trip-spike",
                 queries=[
-                    Query(grown(trips, "guard", span=WINDOW), "{{guard}}"),
-                    Query(grown(trips, span=WINDOW), "all"),
+                    Query(grown(trips, "guard", span=window), "{{guard}}"),
+                    Query(grown(trips, span=window), "all"),
                 ],
             ),
             Panel(

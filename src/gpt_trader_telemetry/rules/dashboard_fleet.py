@@ -6,13 +6,14 @@ from typing import Final
 
 from gpt_trader_telemetry import catalog
 from gpt_trader_telemetry.rules.panels import Column, Kind, Panel, Query, Row
+from gpt_trader_telemetry.rules.promql import span
 from gpt_trader_telemetry.rules.promql_series import bot, either, on_road, prefixed, quantile
 from gpt_trader_telemetry.rules.shown import (
     HEARTBEAT_LIMITS,
     SIGNAL_STATES,
-    WINDOW,
     age_of,
     breaker_of,
+    counted_once,
     error_ratio,
     grown,
     in_seconds,
@@ -28,6 +29,12 @@ _SUBMIT: Final = ('operation="submit"',)
 _AGE: Final = age_of(_ALL, within="1h")
 """With those that have died since: after five minutes Prometheus shows a series no more."""
 _EQUITY: Final = f"{either(catalog.EQUITY, _ALL)} or {prefixed('equity', _ALL)}"
+_LIVE: Final = counted_once(f"{age_of(_ALL)} <= {HEARTBEAT_LIMITS.crit:g}", _ALL)
+_HEARD: Final = f"count by (job) ({_LIVE}) or 0 * count by (job) ({_AGE})"
+"""How many bots of each job told of themselves lately: 0 where all of them fell silent within the hour."""
+_MISSED: Final = f"clamp_min(ceil(quantile_over_time(0.75, ({_HEARD})[1h:1m])) - ({_HEARD}), 0)"
+"""How many fewer of each job that is than there were for a quarter of the hour: ended and new ones overlap for less."""
+_ONE_OR_MORE: Final = Limits(1, 2)
 _ONE: Final = Limits(1, 1)
 """One is red."""
 _BREAKER_STATES: Final = {"0": ("closed", "green"), "1": ("half open", "yellow"), "2": ("open", "red")}
@@ -57,23 +64,29 @@ def _top() -> Row:
             queries=[Query(expression)],
         )  # fmt: skip
 
-    heard, silent = f"{_AGE} <= {HEARTBEAT_LIMITS.crit:g}", f"{_AGE} > {HEARTBEAT_LIMITS.crit:g}"
-    status = worst_signal(_ALL)
+    status = counted_once(worst_signal(_ALL), _ALL)
     return Row(
         panels=(
-            number("Bots heard of", "Bots that have told of themselves lately.", _counted(heard, _AGE)),
+            number("Bots heard of", "Bots that have told of themselves lately.", f"sum({_HEARD})"),
             number(
-                "Silent bots", "Bots that were heard of within the hour, and lately not any more.",
-                _counted(silent, _AGE), limits=_ONE,
+                "Silent bots",
+                "By how many bots fewer there are than for a quarter of the last hour, job by job: one that was "
+                "started anew is not missed. Yellow: one. Red: two or more.",
+                f"sum({_MISSED} or 0 * ({_HEARD}))",
+                limits=_ONE_OR_MORE,
             ),
             number(
-                "Bots with a critical signal", "Any of a bot's signals.", _counted(f"{status} == 2", status),
+                "Bots with a critical signal", "Any of a bot's signals.", _counted(f"({status}) == 2", status),
                 limits=_ONE,
             ),
-            number("Bots with a warning", "The worst of a bot's signals.", _counted(f"{status} == 1", status)),
-            number("Equity", "What all accounts are worth together.", f"sum({_EQUITY})", "currencyUSD"),
+            number("Bots with a warning", "The worst of a bot's signals.", _counted(f"({status}) == 1", status)),
             number(
-                "Profit and loss", "Of all accounts together.", f"sum({either(catalog.TOTAL_PNL, _ALL)})", "currencyUSD"
+                "Equity", "What all accounts are worth together.",
+                f"sum({counted_once(_EQUITY, _ALL)})", "currencyUSD",
+            ),
+            number(
+                "Profit and loss", "Of all accounts together.",
+                f"sum({counted_once(either(catalog.TOTAL_PNL, _ALL), _ALL)})", "currencyUSD",
             ),
         )
     )  # fmt: skip
@@ -81,10 +94,10 @@ def _top() -> Row:
 
 def _bots(thresholds: Thresholds) -> Row:
     latency, errors = thresholds.limits(BROKER_LATENCY_P95_MS), thresholds.limits(ORDER_ERROR_RATE)
-    by = "max by (job, instance)"
+    by, window = "max by (job, instance)", span(thresholds.window_seconds)
     p95 = quantile(0.95, catalog.BROKER_CALL_LATENCY, "job", "instance", matchers=_SUBMIT, chosen=_ALL)
     ratio = error_ratio(_ALL, "job", "instance")
-    orders = grown(bot(catalog.ORDER_SUBMISSION, chosen=_ALL), "job", "instance", span=WINDOW)
+    orders = grown(bot(catalog.ORDER_SUBMISSION, chosen=_ALL), "job", "instance", span=window)
     return Row(
         title="Bots",
         panels=(
@@ -101,8 +114,8 @@ def _bots(thresholds: Thresholds) -> Row:
                     Query(f"sum by (job, instance) (abs({either(catalog.SYMBOL_EXPOSURE, _ALL)}))"),
                     Query(f"{by} ({either(catalog.OPEN_ORDERS, _ALL)})"),
                     Query(orders),
-                    Query(ratio.replace("$__rate_interval", WINDOW)),
-                    Query(p95.replace("$__rate_interval", WINDOW)),
+                    Query(ratio.replace("$__rate_interval", window)),
+                    Query(p95.replace("$__rate_interval", window)),
                 ],
                 columns=[
                     Column("Last heard of", "s", HEARTBEAT_LIMITS),
@@ -112,7 +125,7 @@ def _bots(thresholds: Thresholds) -> Row:
                     Column("PnL", "currencyUSD"),
                     Column("Gross exposure", "currencyUSD"),
                     Column("Open orders"),
-                    Column("Orders in 5 min"),
+                    Column(f"Orders in {window}"),
                     Column("Order errors", "percentunit", errors),
                     Column("Submit p95", "s", in_seconds(latency)),
                 ],
@@ -135,7 +148,8 @@ def _together(thresholds: Thresholds) -> Row:
             Panel(
                 title="Equity of each bot",
                 answers="The accounts one above the other.",
-                kind=Kind.STACKED, unit="currencyUSD", width=12, queries=[Query(_EQUITY, "{{instance}}")],
+                kind=Kind.STACKED, unit="currencyUSD", width=12,
+                queries=[Query(counted_once(_EQUITY, _ALL), "{{instance}}")],
             ),
             Panel(
                 title="Orders by result",

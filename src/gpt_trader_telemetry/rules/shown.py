@@ -8,12 +8,9 @@ from gpt_trader_telemetry.settings import Settings
 from gpt_trader_telemetry.thresholds import Limits
 
 __all__ = [
-    "AGE", "BREAKER", "ERROR_RATIO", "HEARTBEAT_LIMITS", "SIGNAL_STATES", "WINDOW", "WORST_SIGNAL", "age_of",
-    "breaker_of", "error_ratio", "grown", "in_seconds", "per_minute", "worst_signal",
+    "AGE", "BREAKER", "ERROR_RATIO", "HEARTBEAT_LIMITS", "SIGNAL_STATES", "WORST_SIGNAL", "age_of", "breaker_of",
+    "counted_once", "error_ratio", "grown", "in_seconds", "per_minute", "worst_signal",
 ]  # fmt: skip
-
-WINDOW: Final = "5m"
-"""As long as the signals' own."""
 
 _INTERVAL: Final = Settings().export_interval
 HEARTBEAT_LIMITS: Final = Limits(1.5 * _INTERVAL, 3 * _INTERVAL)
@@ -30,6 +27,19 @@ def age_of(chosen: str, within: str = "") -> str:
     if within:
         told = [f"last_over_time({selector}[{within}])" for selector in told]
     return f"time() - ({' or '.join(told)})"
+
+
+def counted_once(told: str, chosen: str = CHOSEN) -> str:
+    """Return what bots tell without what would count one bot twice.
+
+    A bot that ships over OTLP is another instance after a restart, and the Collector hands on the ended one's last
+    values for minutes: an instance whose own heartbeat is old is left out. So is what a bot ships that is scraped as
+    well: its ``instance`` is the ``service_instance_id`` that the scrape tells of.
+    """
+    ended = f"time() - {bot(catalog.TELEMETRY_HEARTBEAT, chosen=chosen)} > {HEARTBEAT_LIMITS.crit:g}"
+    scraped = f"group by (service_instance_id) (target_info{{{chosen}}} and on (job, instance) up)"
+    shipped_too = f'label_join({scraped}, "instance", "", "service_instance_id")'
+    return f"({told}) unless on (job, instance) ({ended}) unless on (instance) {shipped_too}"
 
 
 def worst_signal(chosen: str) -> str:
