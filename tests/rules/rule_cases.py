@@ -281,6 +281,12 @@ def restarts_over_otlp(number: int) -> dict[str, Values]:
     }
 
 
+def fleet(number: int, begin: int, end: int) -> dict[str, Values]:
+    """Return the heartbeats of bots that come and go together."""
+    who = (f'job="gpt-trader",instance="fleet-{one}"' for one in range(number))
+    return {name: values for one in who for name, values in heartbeat(clock(begin, end), one).items()}
+
+
 def again(instance: str, number: int) -> Said:
     """Return what is said of restarts."""
     return {"critical": f"gpt-trader {instance}: {number} restarts in 15 minutes."}
@@ -332,6 +338,31 @@ LIVENESS = [
          heartbeat(clock(0, BEFORE + 600), FIRST)
          | heartbeat(clock(0, BEFORE, scrapes=40), 'job="btc",instance="77ae"'),
          {BEFORE + 240: missing(1, "btc")}, labels={"job": "btc"}),
+    Case("a bot that was added lately", "BotNotReporting",
+         heartbeat(clock(0, 21_600), FIRST) | heartbeat(clock(18_000, 18_600, scrapes=200), SECOND),
+         {18_825: QUIET, 18_840: missing(1), 21_585: missing(1)}, labels=JOB),
+    Case("a bot that had not sent for eight minutes", "BotNotReporting",
+         heartbeat(clock(0, 300, then=285, scrapes=40), FIRST), dict.fromkeys(range(0, 900, STEP), QUIET), labels=JOB),
+    Case("a bot is missed for twelve hours, and then was taken out", "BotNotReporting",
+         heartbeat(clock(0, BEFORE, scrapes=2960), FIRST),
+         {BEFORE + 43_350: missing(1), BEFORE + 43_380: QUIET}, labels=JOB),
+    Case("six bots take each other's place one by one, each minutes before the other ends", "BotNotReporting",
+         {name: values for number in range(6) for name, values in (
+             heartbeat(clock(0, BEFORE + 180 * number + 240), f'job="gpt-trader",instance="old-{number}"')
+             | heartbeat(clock(BEFORE + 180 * number, BEFORE + 3600), f'job="gpt-trader",instance="new-{number}"')
+         ).items()},
+         dict.fromkeys(range(BEFORE, BEFORE + 3600, 60), QUIET), labels=JOB),
+    Case("a bot on both roads is missed by the other alert alone", "BotNotReporting",
+         heartbeat(clock(0, BEFORE, scrapes=40)) | up(level((1, 80), (0, 40)))
+         | {f'target_info{{service_instance_id="5f0c",{BOT}}}': level((1, 80), (None, 40))}
+         | heartbeat(clock(0, BEFORE, then=BEFORE - STEP, scrapes=40), FIRST),
+         dict.fromkeys(range(BEFORE, BEFORE + 600, STEP), QUIET), labels=JOB),
+    Case("and one beside it that only sends by this one", "BotNotReporting",
+         heartbeat(clock(0, BEFORE, scrapes=40)) | up(level((1, 80), (0, 40)))
+         | {f'target_info{{service_instance_id="5f0c",{BOT}}}': level((1, 80), (None, 40))}
+         | heartbeat(clock(0, BEFORE, then=BEFORE - STEP, scrapes=40), FIRST)
+         | heartbeat(clock(0, BEFORE, then=BEFORE - STEP, scrapes=40), SECOND),
+         {BEFORE + 225: QUIET, BEFORE + 240: missing(1)}, labels=JOB),
     Case("a bot that is scraped is not missed here", "BotNotReporting",
          heartbeat(clock(0, BEFORE, scrapes=40)) | up(level((1, 240), (0, 40))), {BEFORE + 300: QUIET}),
     Case("no bot, none missed", "BotNotReporting", {}, {BEFORE: QUIET}),
@@ -342,7 +373,15 @@ LIVENESS = [
     Case("restarts of something that is no bot", "BotRestarting", started(*range(9)), {600: QUIET}),
     Case("restarts over OTLP, where each is another instance", "BotRestarting",
          heartbeat(clock(0, BEFORE), FIRST) | restarts_over_otlp(4),
-         {BEFORE + 225: QUIET, BEFORE + 240: again("", 4)}, labels=JOB),
+         {BEFORE + 465: QUIET, BEFORE + 480: again("", 4), BEFORE + 1125: again("", 4), BEFORE + 1140: QUIET}, labels=JOB),
+    Case("three restarts over OTLP", "BotRestarting", heartbeat(clock(0, BEFORE), FIRST) | restarts_over_otlp(3),
+         dict.fromkeys(range(BEFORE, BEFORE + 1200, STEP), QUIET), labels=JOB),
+    Case("one bot of eleven over OTLP restarts", "BotRestarting",
+         fleet(10, 0, BEFORE + 600) | restarts_over_otlp(4),
+         {BEFORE + 465: QUIET, BEFORE + 480: again("", 4)}, labels=JOB),
+    Case("a fifth bot, and a sixth, and a tenth are added over OTLP", "BotRestarting",
+         heartbeat(clock(0, BEFORE + 1500), FIRST) | fleet(9, BEFORE, BEFORE + 1500),
+         dict.fromkeys(range(BEFORE, BEFORE + 1500, 60), QUIET), labels=JOB),
     Case("six bots over OTLP are rolled to another version", "BotRestarting",
          {name: values for number in range(6) for name, values in (
              heartbeat(clock(0, BEFORE + number * STEP), f'job="gpt-trader",instance="old-{number}"')

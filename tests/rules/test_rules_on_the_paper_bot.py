@@ -18,6 +18,7 @@ pytestmark = pytest.mark.skipif(shutil.which("prometheus") is None, reason="prom
 NOT_HERE = {
     "gpt_trader:pushed_heartbeat:timestamp_seconds",  # the paper bot does not send
     "gpt_trader:bots_reporting:count",
+    "gpt_trader:bots_settled:count",
     "BotNotReporting",
     "TelemetryExportFailing",
     "ExporterDown",  # and there is no exporter

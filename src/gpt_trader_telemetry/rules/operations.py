@@ -27,6 +27,8 @@ DOWN_FOR: Final = 120.0
 """As long as the playbook's MetricsEndpointDown: a restart is quicker."""
 HEARTBEAT_OLD: Final = 3 * Settings().export_interval
 """Two exports in a row may be late or lost."""
+SETTLED: Final = 480.0
+"""A bot that sends is missed only once it has for some minutes: one that takes another's place is there beside it."""
 RESTARTS: Final = 3
 """In a quarter of an hour: windows begin anew with each, and never hold enough to judge."""
 NO_CYCLE_FOR: Final = 600.0
@@ -40,6 +42,9 @@ EXPORT_FAILURES: Final = 3
 """In ten minutes, of about ten exports: one that fails is made up for by the next."""
 
 _DAY: Final = 86_400.0
+_HALF_DAY: Final = 43_200.0
+"""As long as something that was there is missed: a night. Then it is taken to have been taken out."""
+_HOUR: Final = 3600.0
 _QUARTER: Final = 900.0
 _TEN_MINUTES: Final = 600.0
 _FIVE_MINUTES: Final = 300.0
@@ -47,6 +52,7 @@ _FIVE_MINUTES: Final = 300.0
 _EXPORTED_AT: Final = '{__name__=~"(coinbase|gpt)_trader_metrics_timestamp_seconds"}'
 _PUSHED: Final = "gpt_trader:pushed_heartbeat:timestamp_seconds"
 _REPORTING: Final = "gpt_trader:bots_reporting:count"
+_SETTLED: Final = "gpt_trader:bots_settled:count"
 _CYCLES: Final = "gpt_trader:cycles:increase10m"
 _WHO: Final = "{{ $labels.instance }} of {{ $labels.job }}"
 
@@ -92,25 +98,52 @@ def _bot_down(pace: Pace) -> list[Rule]:
 
 
 def _bot_not_reporting(pace: Pace) -> list[Rule]:
-    day = pace.span(_DAY)
+    day, half_day, old = pace.span(_DAY), pace.span(_HALF_DAY), pace.seconds(HEARTBEAT_OLD)
+    fresh = f"time() - last_over_time({_PUSHED}[{pace.span(_TEN_MINUTES)}]) <= {old}"
     return [
-        # Where a target is scraped itself, `up` tells of it; here are those whose series somebody else hands on.
-        Record(name=_PUSHED, expr=f"{TELEMETRY_HEARTBEAT.name} unless on (job, instance) up"),
+        # Where a target is scraped itself, `up` tells of it; here are those whose series somebody else hands on. What a
+        # bot on both roads sends is known by the instance id that its own target exposes.
+        Record(
+            name=_PUSHED,
+            expr=query(f"""
+                {TELEMETRY_HEARTBEAT.name}
+                  unless on (job, instance)
+                up
+                  unless on (job, instance)
+                label_replace(
+                  group by (job, service_instance_id) (
+                    last_over_time(target_info{{service_instance_id!=""}}[{day}]) and on (job, instance) up
+                  ),
+                  "instance", "$1", "service_instance_id", "(.+)"
+                )
+            """),
+        ),
+        # Who follows another at once is not counted twice: one is counted late, the other no longer than it is fresh.
+        Record(
+            name=_SETTLED,
+            expr=query(f"""
+                count by (job) (
+                  {fresh}
+                    and on (job, instance)
+                  {_PUSHED} offset {pace.span(SETTLED)}
+                )
+            """),
+        ),
         Record(
             name=_REPORTING,
             expr=query(f"""
-                count by (job) (time() - last_over_time({_PUSHED}[{day}]) <= {pace.seconds(HEARTBEAT_OLD)})
+                count by (job) ({fresh})
                   or
-                0 * count by (job) (last_over_time({_PUSHED}[{day}]))
+                0 * max_over_time({_SETTLED}[{half_day}])
             """),
         ),
-        # A restarted bot is another instance, so bots are counted, not named: the median is what is usual.
+        # A restarted bot is another instance, so bots are counted, not named.
         Alert(
             name="BotNotReporting",
-            expr=f"quantile_over_time(0.5, {_REPORTING}[{day}]) - {_REPORTING} > 0",
+            expr=f"max_over_time({_SETTLED}[{half_day}]) - {_REPORTING} > 0",
             severity="critical",
             hold=60,
-            summary="Fewer bots send their metrics over OTLP than did for most of the last day",
+            summary="Fewer bots send their metrics over OTLP than did within the last 12 hours",
             description=(
                 "{{ $labels.job }}: {{ $value | humanize }} of its bots sent nothing for "
                 f"{number(HEARTBEAT_OLD / 60)} minutes. They have ended, or the Collector has."
@@ -121,10 +154,12 @@ def _bot_not_reporting(pace: Pace) -> list[Rule]:
 
 
 def _bot_restarting(pace: Pace) -> list[Rule]:
-    quarter = pace.span(_QUARTER)
+    quarter, ended_within = pace.span(_QUARTER), _QUARTER + HEARTBEAT_OLD
+    window = pace.span(ended_within)
     return [
-        # Each start is a `service.instance.id` of its own. Where the bot is scraped that is a label of `target_info`;
-        # where it sends it is the instance itself, and a job's instances are compared with how many are usual.
+        # Each start is a `service.instance.id` of its own. Where the bot is scraped that is a label of `target_info`.
+        # Where it sends it is the instance itself: what counts are those that came and went in such a time, which
+        # neither a bot that is added nor one that is replaced by another version does.
         Alert(
             name="BotRestarting",
             expr=query(f"""
@@ -133,9 +168,12 @@ def _bot_restarting(pace: Pace) -> list[Rule]:
                     and on (job, instance)
                   last_over_time({TELEMETRY_HEARTBEAT.name}[{quarter}])
                     or
-                  count by (job) (last_over_time({_PUSHED}[{quarter}]))
-                    / on (job)
-                  (quantile_over_time(0.5, {_REPORTING}[{pace.span(_DAY)}]) > 0) - 1
+                  count by (job) (
+                    (last_over_time({_PUSHED}[{window}]) < time() - {pace.seconds(HEARTBEAT_OLD)})
+                      > time() - {pace.seconds(ended_within)}
+                      unless on (job, instance)
+                    last_over_time({_PUSHED}[{pace.span(_HOUR)}] offset {window})
+                  )
                 )
                   > {RESTARTS}
             """),
