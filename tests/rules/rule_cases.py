@@ -292,14 +292,15 @@ def again(instance: str, number: int) -> Said:
     return {"critical": f"gpt-trader {instance}: {number} restarts in 15 minutes."}
 
 
-def cycles(values: Values) -> dict[str, Values]:
+def cycles(values: Values, who: str = BOT) -> dict[str, Values]:
     """Return how many cycles there were."""
-    return {f'gpt_trader_cycle_duration_seconds_count{{result="ok",{BOT}}}': values}
+    return {f'gpt_trader_cycle_duration_seconds_count{{result="ok",{who}}}': values}
 
 
 IDLE = {
     "critical": f"{WHO}no cycle for 10 minutes, where it usually makes 3 or more; it was alive 0s ago.",
 }
+NEVER_BEGAN = {"critical": IDLE["critical"].replace(WHO, "77ae of gpt-trader: ")}
 TRADED = ramp(1, 1, 121)  # a cycle each 15 s for half an hour
 
 LIVENESS = [
@@ -416,6 +417,25 @@ LIVENESS = [
     Case("a restarted bot that never begins", "BotNotTrading",
          heartbeat([*clock(0, 1800, scrapes=4), *range(1860, 3600, STEP)]) | cycles([*TRADED[:-1], *level((None, 120))]),
          {2505: QUIET, 2520: IDLE, 3585: IDLE}),
+    Case("a bot that hangs for longer than it has traded", "BotNotTrading",
+         heartbeat(clock(0, 14_400)) | cycles([*TRADED, *level((121, 839))]), {2445: QUIET, 2460: IDLE, 14_385: IDLE}),
+    Case("a bot that hangs for twelve hours, and then rests", "BotNotTrading",
+         heartbeat(clock(0, 50_400)) | cycles([*TRADED, *level((121, 3239))]), {43_200: IDLE, 50_385: QUIET}),
+    Case("a bot that begins with what had piled up, and then is slow", "BotNotTrading",
+         heartbeat(clock(0, 7200)) | cycles([*ramp(0, 1, 20), *(20.0 + at // 900 for at in range(300, 7200, STEP))]),
+         dict.fromkeys(range(600, 7200, 150), QUIET)),
+    Case("another instance takes the bot's place and never begins", "BotNotTrading",
+         heartbeat(clock(0, 1860), FIRST) | cycles([*TRADED], FIRST) | heartbeat(clock(1875, 7200), SECOND),
+         {2520: QUIET, 2535: NEVER_BEGAN, 7185: NEVER_BEGAN}, labels={"job": "gpt-trader", "instance": "77ae"}),
+    Case("another instance of a job that has no cycles", "BotNotTrading",
+         heartbeat(clock(0, 1860), FIRST) | heartbeat(clock(1875, 7200), SECOND), {7185: QUIET}),
+    Case("beside a bot that has been there for half a day without cycles another trades", "BotNotTrading",
+         heartbeat(clock(0, 50_400), FIRST) | heartbeat(clock(43_800, 50_400), SECOND)
+         | cycles([*level((None, 2920)), *ramp(0, 1, 440)], SECOND), {50_385: QUIET}),
+    Case("another instance of the job is slow", "BotNotTrading",
+         heartbeat(clock(0, 7200), FIRST) | cycles(ramp(1, 1, 480), FIRST) | heartbeat(clock(1875, 7200), SECOND)
+         | cycles([*level((None, 125)), *(float(at // 900) for at in range(1875, 7200, STEP))], SECOND),
+         dict.fromkeys([*range(1800, 2520, 60), *range(2760, 7200, 60)], QUIET)),
     Case("the exporter is down for two minutes", "ExporterDown", up(level((1, 4), (0, 12), (1, 4)), EXPORTER),
          {165: QUIET, 180: {"critical": "bot:9000 of gpt-trader-exporter: the scrapes fail (up is 0)."}, 240: QUIET},
          labels=EXPORTER_LABELS),

@@ -23,7 +23,8 @@ NOT_HERE = {
     "TelemetryExportFailing",
     "ExporterDown",  # and there is no exporter
     "ExporterDataOld",
-    "BotNotTrading",  # nor has it been there for ten minutes
+    "gpt_trader:cycles:usual1h",  # nor has it been there for half an hour
+    "BotNotTrading",
 }
 
 

@@ -34,6 +34,8 @@ RESTARTS: Final = 3
 NO_CYCLE_FOR: Final = 600.0
 USUAL_CYCLES: Final = 3
 """Cycles that a bot makes in that time as a rule; one that makes fewer is not judged by it."""
+JUDGED_AFTER: Final = 1800.0
+"""A bot's first half hour does not say yet what is usual: it may have begun with what had piled up."""
 EXPORTER_DATA_OLD: Final = 300.0
 RECONNECTS: Final = 5
 """In ten minutes: a feed that is renewed once a minute is no feed."""
@@ -54,6 +56,7 @@ _PUSHED: Final = "gpt_trader:pushed_heartbeat:timestamp_seconds"
 _REPORTING: Final = "gpt_trader:bots_reporting:count"
 _SETTLED: Final = "gpt_trader:bots_settled:count"
 _CYCLES: Final = "gpt_trader:cycles:increase10m"
+_USUAL_CYCLES: Final = "gpt_trader:cycles:usual1h"
 _WHO: Final = "{{ $labels.instance }} of {{ $labels.job }}"
 
 
@@ -186,7 +189,7 @@ def _bot_restarting(pace: Pace) -> list[Rule]:
 
 
 def _bot_not_trading(pace: Pace) -> list[Rule]:
-    ten, alive = pace.span(NO_CYCLE_FOR), TELEMETRY_HEARTBEAT.name
+    ten, half_day, alive = pace.span(NO_CYCLE_FOR), pace.span(_HALF_DAY), TELEMETRY_HEARTBEAT.name
     return [
         Record(
             name=_CYCLES,
@@ -196,6 +199,16 @@ def _bot_not_trading(pace: Pace) -> list[Rule]:
                 0 * {alive}
             """),
         ),
+        Record(
+            name=_USUAL_CYCLES,
+            expr=query(f"""
+                quantile_over_time(0.5, {_CYCLES}[{pace.span(_HOUR)}])
+                  and on (job, instance)
+                {alive} offset {pace.span(JUDGED_AFTER)}
+            """),
+        ),
+        # A bot that was started anew elsewhere is another instance: until it is known itself, what its job does is usual.
+        # One that has made a cycle or two in ten minutes shows itself to be a slow one.
         Alert(
             name="BotNotTrading",
             expr=query(f"""
@@ -205,7 +218,17 @@ def _bot_not_trading(pace: Pace) -> list[Rule]:
                   and on (job, instance)
                 {_CYCLES} == 0
                   and on (job, instance)
-                quantile_over_time(0.5, {_CYCLES}[{pace.span(_DAY)}]) >= {USUAL_CYCLES}
+                (
+                  max_over_time({_USUAL_CYCLES}[{half_day}]) >= {USUAL_CYCLES}
+                    or
+                  {alive}
+                    and on (job)
+                  (max by (job) (max_over_time({_USUAL_CYCLES}[{half_day}])) >= {USUAL_CYCLES})
+                    unless on (job, instance)
+                  {alive} offset {half_day}
+                    unless on (job, instance)
+                  (max_over_time({_CYCLES}[{half_day}]) > 0) < {USUAL_CYCLES}
+                )
             """),
             severity="critical",
             hold=60,
