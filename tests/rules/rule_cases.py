@@ -516,6 +516,24 @@ TELEMETRY = [
     Case("a restart", "TelemetryErrors", counter(INNER, level((5, 10), (0, 60)), 'component="pipeline",'), {300: QUIET}),
 ]  # fmt: skip
 
+PUSHED = 'job="gpt-trader",instance="5f0c"'
+STALE_FEED = "ws_staleness_seconds"
+OF_PUSHED = {"job": "gpt-trader", "instance": "5f0c"}
+
+OF_THE_DEAD = [
+    Case("what a Collector keeps of a bot that has ended", "WebSocketStale",
+         signal(STALE_FEED, level((61, 80)), PUSHED) | heartbeat(clock(0, 600, then=585, scrapes=40), PUSHED),
+         {585: said(STALE_FEED, "1m 1s", *BOTH, who="5f0c of gpt-trader: "),
+          765: said(STALE_FEED, "1m 1s", *BOTH, who="5f0c of gpt-trader: "), 780: QUIET, 1185: QUIET},
+         labels=OF_PUSHED),
+    Case("and of one without signals", "GuardTripBurst",
+         trips("a", counted(0, 11)) | heartbeat(clock(0, 75, then=60, scrapes=40)),
+         {60: said(TRIPS, "11", *BOTH), 240: said(TRIPS, "11", *BOTH), 255: QUIET}),
+    Case("a scraped bot whose clock is slow", "WebSocketStale",
+         signal(STALE_FEED, level((61, 40))) | heartbeat(ramp(-3600, STEP, 40)) | up(level((1, 40))),
+         {585: said(STALE_FEED, "1m 1s", *BOTH)}),
+]  # fmt: skip
+
 HIGH: Said = {"high": ""}
 
 PLAYBOOK = [
@@ -541,5 +559,6 @@ CASES: list[Case] = [
     *LIVENESS,
     *FEEDS,
     *TELEMETRY,
+    *OF_THE_DEAD,
     *PLAYBOOK,
 ]

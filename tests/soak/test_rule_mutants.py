@@ -60,6 +60,8 @@ WRONG = [
     ("GuardTripBurst", "floor(", "("),
     ("GuardTripBurst", "(guard, ", "("),
     ("BotDown", "and on (job, instance)", "or on (job, instance)"),
+    ("GuardTripBurst", "> 180 unless", "> 300 unless"),
+    ("WebSocketStale", "unless on (job, instance) up", "unless on (job, instance) none"),
     ("BotDown", "[1d]", "[1m]"),
     ("BotDown", '{job!="gpt-trader-exporter"}', ""),
     ("BotDown", "unless on (job, instance)", "unless on (job, instance) none or"),

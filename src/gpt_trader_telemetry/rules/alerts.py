@@ -19,7 +19,7 @@ def rule_groups(thresholds: Thresholds, pace: Pace = _AS_IT_IS) -> Mapping[str, 
     ``pace`` shortens every duration that is not one of the thresholds', which are taken as they are.
     """
     return {
-        "gpt_trader_signals": signal_rules(thresholds),
+        "gpt_trader_signals": signal_rules(thresholds, pace),
         "gpt_trader_liveness": liveness_rules(pace),
         "gpt_trader_feeds": feed_rules(pace),
         "gpt_trader_telemetry": telemetry_rules(pace),

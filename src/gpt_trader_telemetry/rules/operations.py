@@ -12,7 +12,7 @@ from gpt_trader_telemetry.catalog import (
     WEBSOCKET_RECONNECTS,
 )
 from gpt_trader_telemetry.health.data_quality import MINIMUM_SCORE
-from gpt_trader_telemetry.rules.promql import Alert, Pace, Record, Rule, number, own_labels, query
+from gpt_trader_telemetry.rules.promql import HEARTBEAT_OLD, Alert, Pace, Record, Rule, number, own_labels, query
 from gpt_trader_telemetry.settings import Settings
 
 __all__ = ["EXPORTER_JOB", "JOB", "feed_rules", "liveness_rules", "telemetry_rules"]
@@ -25,8 +25,6 @@ EXPORTER_JOB: Final = "gpt-trader-exporter"
 
 DOWN_FOR: Final = 120.0
 """As long as the playbook's MetricsEndpointDown: a restart is quicker."""
-HEARTBEAT_OLD: Final = 3 * Settings().export_interval
-"""Two exports in a row may be late or lost."""
 SETTLED: Final = 480.0
 """A bot that sends is missed only once it has for some minutes: one that takes another's place is there beside it."""
 RESTARTS: Final = 3
@@ -207,8 +205,8 @@ def _bot_not_trading(pace: Pace) -> list[Rule]:
                 {alive} offset {pace.span(JUDGED_AFTER)}
             """),
         ),
-        # A bot that was started anew elsewhere is another instance: until it is known itself, what its job does is usual.
-        # One that has made a cycle or two in ten minutes shows itself to be a slow one.
+        # A bot that was started anew elsewhere is another instance: until it is known itself, what its job does is
+        # usual. One that has made a cycle or two in ten minutes shows itself to be a slow one.
         Alert(
             name="BotNotTrading",
             expr=query(f"""

@@ -16,10 +16,23 @@ from gpt_trader_telemetry.catalog import (
     ORDER_SUBMISSION,
     SIGNAL_STATUS,
     SIGNAL_VALUE,
+    TELEMETRY_HEARTBEAT,
     WS_LAST_MESSAGE_AGE,
 )
 from gpt_trader_telemetry.health.explain import RUNBOOKS
-from gpt_trader_telemetry.rules.promql import Alert, Record, Rule, Severity, minutes, number, own_labels, query, span
+from gpt_trader_telemetry.rules.promql import (
+    HEARTBEAT_OLD,
+    Alert,
+    Pace,
+    Record,
+    Rule,
+    Severity,
+    minutes,
+    number,
+    own_labels,
+    query,
+    span,
+)
 from gpt_trader_telemetry.thresholds import (
     BROKER_LATENCY_P95_MS,
     GUARD_TRIP_COUNT,
@@ -163,11 +176,11 @@ def recorded(signal: str) -> str:
     return f"gpt_trader:{signal}"
 
 
-def signal_rules(thresholds: Thresholds) -> list[Rule]:
+def signal_rules(thresholds: Thresholds, pace: Pace) -> list[Rule]:
     """Return a recording rule, a warning and a critical alert for each signal."""
     rules: list[Rule] = []
     for signal in SIGNALS:
-        rules.append(Record(name=recorded(signal), expr=_value(signal, thresholds)))
+        rules.append(Record(name=recorded(signal), expr=_of_the_living(_value(signal, thresholds), pace)))
         limits = thresholds.limits(signal)
         rules.append(_alert(signal, limits.warn, "warning", thresholds))
         rules.append(_alert(signal, limits.crit, "critical", thresholds))
@@ -183,6 +196,15 @@ def _value(signal: str, thresholds: Thresholds) -> str:
     return (
         f"{own}\n  or\n(\n{_indented(without_signals(thresholds))}\n)\n"
         f'  unless on (job, instance) {SIGNAL_STATUS.name}{{signal="{signal}"}}'
+    )
+
+
+def _of_the_living(value: str, pace: Pace) -> str:
+    """Leave out what a Collector goes on serving of a bot that has ended; `up` ends a scraped bot's series at once."""
+    alive, old = TELEMETRY_HEARTBEAT.name, pace.seconds(HEARTBEAT_OLD)
+    return (
+        f"(\n{_indented(value)}\n)\n"
+        f"  unless on (job, instance)\n(time() - {alive} > {old} unless on (job, instance) up)"
     )
 
 
