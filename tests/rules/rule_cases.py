@@ -246,6 +246,8 @@ def up(values: Values, who: str = BOT) -> dict[str, Values]:
 DOWN = {
     "critical": f"{WHO}the scrapes fail (up is 0). What answers there, the bot or its Collector, has ended, hangs, or is cut off."
 }
+OTHER = BOT.replace("bot:", "other:")
+GONE = {"critical": "gpt-trader: 1 fewer of its targets are known to Prometheus than within the last 12 hours."}
 EXPORTER = 'job="gpt-trader-exporter",instance="bot:9000"'
 EXPORTER_LABELS = {"job": "gpt-trader-exporter", "instance": "bot:9000"}
 BEFORE = 1200
@@ -320,6 +322,15 @@ LIVENESS = [
          {180: QUIET, 300: QUIET}),
     Case("a target that was taken out", "BotDown",
          up(level((1, 4), (None, 40))) | heartbeat(clock(0, 60, scrapes=40)), {300: QUIET}),
+    Case("one target of two vanishes", "BotDown",
+         up(level((1, 80), (None, 40))) | up(level((1, 120)), OTHER),
+         {1305: QUIET, 1320: GONE, 1785: GONE}, labels=JOB),
+    Case("all targets vanish, for twelve hours", "BotDown", up(level((1, 80), (None, 3000))),
+         {1305: QUIET, 1320: GONE, 44_370: GONE, 44_400: QUIET}, labels=JOB),
+    Case("a target moves to another address", "BotDown",
+         up(level((1, 80), (None, 200))) | up(level((None, 84), (1, 196)), OTHER), dict.fromkeys(range(0, 4200, 60), QUIET)),
+    Case("a target that follows another is beside it for some minutes", "BotDown",
+         up(level((1, 80), (None, 200))) | up(level((None, 60), (1, 220)), OTHER), dict.fromkeys(range(0, 4200, 60), QUIET)),
     Case("one bot of two over OTLP ends", "BotNotReporting",
          heartbeat(clock(0, BEFORE, then=BEFORE - STEP, scrapes=30), FIRST) | heartbeat(clock(0, BEFORE + 450), SECOND),
          {BEFORE + 225: QUIET, BEFORE + 240: missing(1)}, labels=JOB),

@@ -23,7 +23,8 @@ NOT_HERE = {
     "TelemetryExportFailing",
     "ExporterDown",  # and there is no exporter
     "ExporterDataOld",
-    "gpt_trader:cycles:usual1h",  # nor has it been there for half an hour
+    "gpt_trader:bots_up:count",  # nor has it been there for eight minutes
+    "gpt_trader:cycles:usual1h",  # or for half an hour
     "BotNotTrading",
 }
 

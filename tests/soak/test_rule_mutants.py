@@ -62,6 +62,8 @@ WRONG = [
     ("BotDown", "and on (job, instance)", "or on (job, instance)"),
     ("GuardTripBurst", "> 180 unless", "> 300 unless"),
     ("WebSocketStale", "unless on (job, instance) up", "unless on (job, instance) none"),
+    ("BotDown", "offset 8m", "offset 1m"),
+    ("BotDown", "[12h]", "[1h]"),
     ("BotDown", "[1d]", "[1m]"),
     ("BotDown", '{job!="gpt-trader-exporter"}', ""),
     ("BotDown", "unless on (job, instance)", "unless on (job, instance) none or"),

@@ -51,6 +51,8 @@ _FIVE_MINUTES: Final = 300.0
 
 _EXPORTED_AT: Final = '{__name__=~"(coinbase|gpt)_trader_metrics_timestamp_seconds"}'
 _PUSHED: Final = "gpt_trader:pushed_heartbeat:timestamp_seconds"
+_SCRAPED: Final = "gpt_trader:bot_scraped:up"
+_SETTLED_UP: Final = "gpt_trader:bots_up:count"
 _REPORTING: Final = "gpt_trader:bots_reporting:count"
 _SETTLED: Final = "gpt_trader:bots_settled:count"
 _CYCLES: Final = "gpt_trader:cycles:increase10m"
@@ -70,13 +72,13 @@ def liveness_rules(pace: Pace) -> list[Rule]:
 
 
 def _bot_down(pace: Pace) -> list[Rule]:
-    day = pace.span(_DAY)
+    day, half_day = pace.span(_DAY), pace.span(_HALF_DAY)
     return [
         # The exporter has a heartbeat, too, and an alert of its own.
-        Alert(
-            name="BotDown",
+        Record(
+            name=_SCRAPED,
             expr=query(f"""
-                up == 0
+                up
                   and on (job, instance)
                 (
                   up{{job="{JOB}"}}
@@ -86,15 +88,32 @@ def _bot_down(pace: Pace) -> list[Rule]:
                   last_over_time({_EXPORTED_AT}[{day}])
                 )
             """),
+        ),
+        Record(
+            name=_SETTLED_UP,
+            expr=f"count by (job) ({_SCRAPED} == 1 and on (job, instance) {_SCRAPED} offset {pace.span(SETTLED)})",
+        ),
+        # A target that is no more, as a pod's, has no `up` either: targets are counted, as another address may follow.
+        Alert(
+            name="BotDown",
+            expr=query(f"""
+                {_SCRAPED} == 0
+                  or
+                max_over_time({_SETTLED_UP}[{half_day}])
+                  - on (job)
+                (count by (job) ({_SCRAPED}) or 0 * max_over_time({_SETTLED_UP}[{half_day}]))
+                  > 0
+            """),
             severity="critical",
             hold=DOWN_FOR,
             summary="A bot that is scraped has not answered for 2 minutes",
             description=(
-                f"{_WHO}: the scrapes fail (up is {{{{ $value }}}}). What answers there, the bot or its Collector, has "
-                "ended, hangs, or is cut off."
+                f"{{{{ if $labels.instance }}}}{_WHO}: the scrapes fail (up is {{{{ $value }}}}). What answers "
+                "there, the bot or its Collector, has ended, hangs, or is cut off.{{ else }}{{ $labels.job }}: "
+                "{{ $value }} fewer of its targets are known to Prometheus than within the last 12 hours.{{ end }}"
             ),
             runbook="bot-down",
-        )
+        ),
     ]
 
 
