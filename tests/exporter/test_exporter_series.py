@@ -124,15 +124,29 @@ def test_metric_rows_of_other_kinds_count_only_without_cycle_metrics(bot, follow
     assert follower.value("equity") == 2
 
 
+def test_account_snapshots_of_the_log_need_no_cycle_metrics(bot, follower):
+    """As events of their own, before, beside and after metrics."""
+    bot.row("account_snapshot", {"fee_schedule": {"tier": "x"}, "limits": {"remaining": "5"}, "timestamp": 1772323201})
+    assert follower.value("fee_tier", tier="x") == 1
+    assert follower.value("account_limit_remaining") == 5
+    bot.row("metric", {"metrics": {"event_type": "order_decision_trace", "equity": "1"}})
+    assert follower.value("fee_tier", tier="x") == 1
+    assert follower.value("equity") == 1
+    bot.cycle(equity="2", timestamp="2026-03-01T00:00:30")
+    assert follower.value("account_limit_remaining") == 5
+    assert follower.value("equity") == 2
+
+
 def test_the_circuit_breaker_clears_when_the_log_says_so(bot, follower):
-    """Rule by rule; a clearing without a rule clears all."""
+    """Rule by rule; a clearing without a rule clears all, and any clears what was triggered without one."""
     values = []
     for kind, rule in (
         ("triggered", "a"), ("triggered", "b"), ("cleared", "a"), ("cleared", "b"), ("triggered", "a"), ("cleared", None),
+        ("triggered", None), ("triggered", "a"), ("cleared", "b"), ("cleared", "a"),
     ):  # fmt: skip
         bot.row(f"circuit_breaker_{kind}", {"rule": rule})
         values.append(follower.value("circuit_breaker_triggered"))
-    assert values == [1, 1, 1, 0, 1, 0]
+    assert values == [1, 1, 1, 0, 1, 0, 1, 1, 1, 0]
 
 
 def test_a_bots_own_counter_goes_on_when_the_bot_starts_again(bot, follower):
