@@ -11,6 +11,7 @@ from gpt_trader_telemetry.exporter.position import DENSE, Position
 from gpt_trader_telemetry.exporter.profile import Profile, Stopped
 from gpt_trader_telemetry.exporter.service import _Progress
 from gpt_trader_telemetry.runtime_data.paths import ProfilePaths
+from support.following import Follower
 
 TRADES = "trades_executed_total"
 
@@ -210,10 +211,22 @@ def test_a_foreign_cursor_file_is_told_and_not_used(bot, tmp_path):
     other = type(bot)(tmp_path / "elsewhere")
     trades(other, 2)
     assert load(other, path)[0] == 2
-    assert "another log" in load(other, path)[1][0]
+    assert "other files" in load(other, path)[1][0]
     stranger = type(bot)(tmp_path, "live")
     trades(stranger, 1)
     assert load(stranger, path)[1] == [f"{path} knows nothing of live"]
+
+
+def test_a_foreign_cursor_file_is_noticed_where_there_is_no_log_yet(bot, tmp_path):
+    """The figures of another bot's metrics.json are never shown as this one's."""
+    bot.metrics.write_text(json.dumps({"equity": 123456}))
+    path = cursor_of(bot, tmp_path)
+    other = Follower(type(bot)(tmp_path / "elsewhere"))
+    told, began = load_cursor(path, [other.profile])
+    assert began is None
+    assert other.value("equity") is None
+    assert "other files" in told[0]
+    assert str(bot.metrics) in told[0]
 
 
 def test_a_stale_cursor_file_tells_what_was_missed(bot, follower):

@@ -91,6 +91,7 @@ class Profile:
         self._newest: dict[str, float] = {}
         self._troubles: dict[str, Trouble | None] = {}
         self._file_seen: Stat = _ABSENT
+        self._file_counted: Stat = _ABSENT
         self._database_seen: tuple[Stat, Stat] | None = None
         self._damaged_seen: tuple[Stat, Stat] | None = None
         self._retry_at = 0.0
@@ -120,12 +121,14 @@ class Profile:
         if seen == self._file_seen:
             return
         try:
-            file = read_metrics_file(path, self.skipped)
+            # What stays as it is may be read again, and is counted once.
+            file = read_metrics_file(path, Skipped() if seen == self._file_counted else self.skipped)
         except UnreadableError as error:
             self._note_trouble(METRICS_JSON, error)
             return
         self._note_trouble(METRICS_JSON, None)
         if file is None:
+            self._file_counted = seen
             return  # being rewritten: what it said last still stands, and the next poll looks again
         self._file_seen = seen
         self._newest[METRICS_JSON] = file.at
@@ -321,7 +324,7 @@ class Profile:
         """Return everything that the next start needs, between two polls."""
         with self._lock:
             return {
-                "log": str(self._log_path() or ""),
+                "files": self._files(),
                 "position": self.position.as_json(),
                 "tally": self.tally.as_json(),
                 "skipped": [[source, why.value, count] for (source, why), count in self.skipped.counts.items()],
@@ -330,10 +333,10 @@ class Profile:
             }
 
     def restore(self, saved: dict[str, Any]) -> bool:
-        """Go on from what ``as_json`` gave; false where that is about another log than this profile's."""
-        position = Position.from_json(saved["position"])
-        if position.source is not None and saved["log"] != str(self._path_of(position.source).resolve()):
+        """Go on from what ``as_json`` gave; false where that is about other files than this profile's."""
+        if saved["files"] != self._files():
             return False
+        position = Position.from_json(saved["position"])
         with self._lock:
             self.position = position
             self.tally = Tally.from_json(saved["tally"])
@@ -343,8 +346,8 @@ class Profile:
             self._newest = saved["newest"]
         return True
 
-    def _log_path(self) -> Path | None:
-        return None if self.position.source is None else self._path_of(self.position.source).resolve()
+    def _files(self) -> list[str]:
+        return [str(self._path_of(source).resolve()) for source in (EVENTS_DB, EVENTS_JSONL, METRICS_JSON)]
 
     def close(self) -> None:
         """Let go of open files."""
