@@ -205,6 +205,43 @@ def test_the_json_document_has_the_metrics_and_the_newest_events(bot, follower):
     }  # fmt: skip
 
 
+SECRET = "SECRETKEY123"
+PEM = f"-----BEGIN EC PRIVATE KEY-----\n{SECRET}\n-----END EC PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize("source", ["metrics_json", "log"])
+def test_the_json_document_holds_no_secrets(bot, follower, source):
+    """Of metrics, previews and account snapshots, by name, by shape and at any depth; the rest stands as written."""
+    leak = {"api_key": SECRET, "note": PEM, "headers": [["Authorization", SECRET]], "auth": {"deep": {"x": SECRET}}}
+    sound = {
+        "equity": "12.50", "open_orders": 3, "cycle_latency_ms": 0.1, "flag": True, "nothing": None, "list": [1, "a"],
+        "positions": {f"S{number}-USD": {"exposure_usd": number} for number in range(300)},
+        "pnl": {"total": -1.5, "by_symbol": {"KEY-USD": 2, "TOKEN-USD": 2.5}},
+        "order_id": "0a1b2c3d-1111-2222-3333-444455556666", "timestamp": "2026-03-01T00:00:10+00:00",
+    }  # fmt: skip
+    if source == "log":
+        bot.cycle(**sound, **leak)
+    else:
+        bot.metrics.write_text(json.dumps({**sound, **leak}))
+    bot.row("metric", {"metrics": {"event_type": "order_preview", "total": "9", **leak}})
+    bot.row("account_snapshot", {"limits": {"remaining": "5"}, "nested": [leak], **leak})
+    document = follower.poll().profile.published.document()
+    assert SECRET not in json.dumps(document)
+    assert {name: document[name] for name in sound} == sound
+    assert document["api_key"] == "[redacted]"
+    assert document["latest_order_preview"]["total"] == "9"
+    assert document["latest_account_snapshot"]["limits"] == {"remaining": "5"}
+
+
+def test_a_document_nested_beyond_reason_is_served(bot, follower):
+    """As deep as anyone looks."""
+    nested = "x"
+    for _ in range(400):
+        nested = [nested]
+    bot.cycle(equity=1, nested=nested)
+    assert follower.poll().profile.published.document()["equity"] == 1
+
+
 def test_every_family_has_a_distinct_name_and_a_help_text():
     """Gauges are not named like counters."""
     assert all(family.help.endswith(".") for family in FAMILIES.values())

@@ -1,6 +1,7 @@
 """Follows the files of one profile, and publishes what they say."""
 
 import copy
+import functools
 import os
 import sqlite3
 import threading
@@ -14,6 +15,7 @@ from gpt_trader_telemetry.exporter.follow_db import Followed, follow_rows
 from gpt_trader_telemetry.exporter.follow_lines import LinesFollower
 from gpt_trader_telemetry.exporter.position import Position, Reading
 from gpt_trader_telemetry.exporter.series import Sample, figure_samples, log_samples, metrics_document
+from gpt_trader_telemetry.exporter.shown import without_secrets
 from gpt_trader_telemetry.exporter.tally import COUNTED, Tally
 from gpt_trader_telemetry.runtime_data.database import Trouble, UnreadableError, opened
 from gpt_trader_telemetry.runtime_data.event import Event
@@ -298,7 +300,7 @@ class Profile:
             samples=tuple(samples),
             newest=tuple(self._newest.items()),
             troubles=tuple(troubles),
-            document=lambda: document,
+            document=functools.cache(lambda: without_secrets(document)),
             reason=self._reason(),
         )
 
