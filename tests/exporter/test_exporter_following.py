@@ -66,6 +66,41 @@ def test_a_new_database_under_the_same_name_is_counted_on(bot, follower):
     assert follower.value("log_restarts_total") == 2
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_new_database_whose_ids_begin_above_the_old_ones_is_no_pruned_one(bot, follower, restarts):
+    """Another file says so where no row can; nothing is told as pruned, and counts go on."""
+    trades(bot, 5)
+    assert follower.value(TRADES) == 5
+    bot.close()
+    bot.database.rename(bot.folder / "old.db")  # so that its inode is not given again
+    bot.remove_database()
+    bot.connection.execute("INSERT INTO sqlite_sequence VALUES ('events', 5000)")
+    trades(bot, 3)
+    if restarts:
+        follower.restart()
+    assert follower.value(TRADES) == 8
+    assert follower.value("log_restarts_total") == 1
+    assert follower.value("skipped_records_total", source="events_db", reason="pruned") is None
+    assert any("another log" in line for line in follower.told)
+
+
+def test_the_same_log_in_another_file_goes_on(bot, follower):
+    """Restored from a copy: its rows say so, also after the last one was pruned and others stand."""
+    trades(bot, 5)
+    assert follower.value(TRADES) == 5
+    bot.connection.execute("PRAGMA journal_mode = DELETE")
+    bot.close()
+    shutil.copy(bot.database, bot.folder / "copy.db")
+    bot.database.rename(bot.folder / "old.db")
+    (bot.folder / "copy.db").rename(bot.database)
+    trades(bot, 2)
+    assert follower.value(TRADES) == 7
+    bot.connection.execute("DELETE FROM events WHERE id <= 7")
+    trades(bot, 1)
+    assert follower.value(TRADES) == 8
+    assert follower.value("log_restarts_total") == 0
+
+
 def test_a_database_that_lost_its_end_in_a_crash_is_not_counted_again(bot, follower):
     """The rows that are left were counted; the ids of those that are lost are given again."""
     trades(bot, 20)

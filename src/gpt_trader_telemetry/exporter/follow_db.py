@@ -31,14 +31,14 @@ class Followed(NamedTuple):
     """What SQLite says of a damaged place, where there is one; all rows before it were taken."""
 
 
-def follow_rows(connection: sqlite3.Connection, position: Position, reading: Reading) -> Followed:
-    """Take the new rows and move ``position`` on.
+def follow_rows(connection: sqlite3.Connection, position: Position, reading: Reading, file: str) -> Followed:
+    """Take the new rows and move ``position`` on; ``file`` tells the database's file from any other.
 
     Rows are taken and the position is moved window by window, so an error in between neither loses nor repeats any.
     """
     damage = None
     try:
-        _follow(connection, position, reading)
+        _follow(connection, position, reading, file)
     except sqlite3.OperationalError:
         raise
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
@@ -50,10 +50,11 @@ def follow_rows(connection: sqlite3.Connection, position: Position, reading: Rea
     return Followed(newest, damage)
 
 
-def _follow(connection: sqlite3.Connection, position: Position, reading: Reading) -> None:
+def _follow(connection: sqlite3.Connection, position: Position, reading: Reading, file: str) -> None:
     last = last_id(connection)  # where the end is damaged, above any: then reading goes on to the damage
-    if not _is_same_log(connection, position):
+    if not _is_same_log(connection, position, file):
         _resume(connection, position, reading)
+    position.file = file
     _count_pruned(connection, position, reading.skipped)
     began, total = position.place, min(last, greatest_id(connection))
     while position.place < last:
@@ -94,14 +95,15 @@ def _read(connection: sqlite3.Connection, first: int, last: int) -> tuple[Window
             return window, marks if reached is None else [*marks, (reached.id, reached.fingerprint)], skipped
 
 
-def _is_same_log(connection: sqlite3.Connection, position: Position) -> bool:
+def _is_same_log(connection: sqlite3.Connection, position: Position, file: str) -> bool:
     if not position.place:
         return True
     row = row_at(connection, position.place)
     if row is not None:
         return row.fingerprint == position.mark
-    # A row that is gone from a log that has gone on was pruned; ids are never given twice.
-    return greatest_id(connection) >= position.place
+    # A row that is gone from a log that has gone on was pruned; ids are never given twice. In another file it is rather
+    # another log: to be wrong there counts nothing twice, since all before a pruned row is gone, too.
+    return greatest_id(connection) >= position.place and position.file in {None, file}
 
 
 def _resume(connection: sqlite3.Connection, position: Position, reading: Reading) -> None:

@@ -158,7 +158,7 @@ class Profile:
         with opened(path, busy_timeout=_BUSY_TIMEOUT) as connection:
             connection.execute("SELECT timestamp, event_type, payload, bot_id FROM events LIMIT 0")
             if is_followed:
-                followed = follow_rows(connection, self.position, self._reading)
+                followed = follow_rows(connection, self.position, self._reading, _file_of(path))
             else:
                 followed = self._try_rows(connection, seen)
             if self.position.source == EVENTS_DB:
@@ -175,7 +175,7 @@ class Profile:
         self.position = Position(EVENTS_DB)
         is_sound = has_lines = False
         try:
-            followed = follow_rows(connection, self.position, self._reading)
+            followed = follow_rows(connection, self.position, self._reading, _file_of(self.paths.events_db))
             is_sound = followed.damage is None
             has_lines = not is_sound and _stat_of(self.paths.events_jsonl)[1] > 0
             return followed
@@ -363,6 +363,11 @@ def _stat_of(path: Path) -> Stat:
     except OSError:
         return _ABSENT
     return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _file_of(path: Path) -> str:
+    found = path.stat()
+    return f"{found.st_dev}:{found.st_ino}"
 
 
 def _is_quiet(seen: tuple[Stat, ...]) -> bool:
