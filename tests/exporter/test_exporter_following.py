@@ -84,6 +84,20 @@ def test_a_new_database_whose_ids_begin_above_the_old_ones_is_no_pruned_one(bot,
     assert any("another log" in line for line in follower.told)
 
 
+def test_a_new_database_with_the_inode_of_the_old_one_is_told_by_when_it_was_made(bot, follower):
+    """As where a file system gives the inode again at once."""
+    bot.connection.execute("INSERT OR REPLACE INTO schema_version VALUES (1, '2026-03-01 00:00:00')")
+    trades(bot, 5)
+    assert follower.value(TRADES) == 5
+    bot.connection.execute("DELETE FROM events")
+    bot.connection.execute("UPDATE sqlite_sequence SET seq = 5000")
+    bot.connection.execute("UPDATE schema_version SET applied_at = '2026-03-02 00:00:00'")
+    trades(bot, 3)
+    assert follower.value(TRADES) == 8
+    assert follower.value("log_restarts_total") == 1
+    assert follower.value("skipped_records_total", source="events_db", reason="pruned") is None
+
+
 def test_the_same_log_in_another_file_goes_on(bot, follower):
     """Restored from a copy: its rows say so, also after the last one was pruned and others stand."""
     trades(bot, 5)

@@ -52,6 +52,7 @@ def follow_rows(connection: sqlite3.Connection, position: Position, reading: Rea
 
 def _follow(connection: sqlite3.Connection, position: Position, reading: Reading, file: str) -> None:
     last = last_id(connection)  # where the end is damaged, above any: then reading goes on to the damage
+    file = f"{file}:{_made(connection)}"
     if not _is_same_log(connection, position, file):
         _resume(connection, position, reading)
     position.file = file
@@ -93,6 +94,15 @@ def _read(connection: sqlite3.Connection, first: int, last: int) -> tuple[Window
         else:
             marks = [(row.id, row.fingerprint) for row in window.newest]
             return window, marks if reached is None else [*marks, (reached.id, reached.fingerprint)], skipped
+
+
+def _made(connection: sqlite3.Connection) -> str:
+    """Return when the bot made the database, as it notes; file systems soon give an inode to another file."""
+    try:
+        made = connection.execute("SELECT min(applied_at) FROM schema_version").fetchone()[0]
+    except sqlite3.OperationalError:  # no such table
+        return ""
+    return made.decode("utf-8", "replace") if isinstance(made, bytes) else ""
 
 
 def _is_same_log(connection: sqlite3.Connection, position: Position, file: str) -> bool:
