@@ -113,7 +113,15 @@ def test_wrong_use_ends_with_2_and_the_reason(options, said, capsys, monkeypatch
     assert said in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("options", [[], ["--profile", "a", "--port", "99999"], ["--profile", "a", "--now", "soon"]])
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--profile", "a", "--port", "99999"],
+        ["--profile", "a", "--now", "soon"],
+        ["--profile", "a", "--now", "2026"],
+    ],
+)
 def test_wrong_arguments_end_with_2(options, capsys):
     """By the usage that argparse prints."""
     with pytest.raises(SystemExit) as ended:

@@ -11,6 +11,7 @@ from gpt_trader_telemetry.exporter.position import DENSE, Position
 from gpt_trader_telemetry.exporter.profile import Profile, Stopped
 from gpt_trader_telemetry.exporter.service import _Progress
 from gpt_trader_telemetry.runtime_data.paths import ProfilePaths
+from support.following import Follower
 
 TRADES = "trades_executed_total"
 
@@ -63,6 +64,55 @@ def test_a_new_database_under_the_same_name_is_counted_on(bot, follower):
         follower.poll()
     assert follower.value(TRADES) == 14
     assert follower.value("log_restarts_total") == 2
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_new_database_whose_ids_begin_above_the_old_ones_is_no_pruned_one(bot, follower, restarts):
+    """Another file says so where no row can; nothing is told as pruned, and counts go on."""
+    trades(bot, 5)
+    assert follower.value(TRADES) == 5
+    bot.close()
+    bot.database.rename(bot.folder / "old.db")  # so that its inode is not given again
+    bot.remove_database()
+    bot.connection.execute("INSERT INTO sqlite_sequence VALUES ('events', 5000)")
+    trades(bot, 3)
+    if restarts:
+        follower.restart()
+    assert follower.value(TRADES) == 8
+    assert follower.value("log_restarts_total") == 1
+    assert follower.value("skipped_records_total", source="events_db", reason="pruned") is None
+    assert any("another log" in line for line in follower.told)
+
+
+def test_a_new_database_with_the_inode_of_the_old_one_is_told_by_when_it_was_made(bot, follower):
+    """As where a file system gives the inode again at once."""
+    bot.connection.execute("INSERT OR REPLACE INTO schema_version VALUES (1, '2026-03-01 00:00:00')")
+    trades(bot, 5)
+    assert follower.value(TRADES) == 5
+    bot.connection.execute("DELETE FROM events")
+    bot.connection.execute("UPDATE sqlite_sequence SET seq = 5000")
+    bot.connection.execute("UPDATE schema_version SET applied_at = '2026-03-02 00:00:00'")
+    trades(bot, 3)
+    assert follower.value(TRADES) == 8
+    assert follower.value("log_restarts_total") == 1
+    assert follower.value("skipped_records_total", source="events_db", reason="pruned") is None
+
+
+def test_the_same_log_in_another_file_goes_on(bot, follower):
+    """Restored from a copy: its rows say so, also after the last one was pruned and others stand."""
+    trades(bot, 5)
+    assert follower.value(TRADES) == 5
+    bot.connection.execute("PRAGMA journal_mode = DELETE")
+    bot.close()
+    shutil.copy(bot.database, bot.folder / "copy.db")
+    bot.database.rename(bot.folder / "old.db")
+    (bot.folder / "copy.db").rename(bot.database)
+    trades(bot, 2)
+    assert follower.value(TRADES) == 7
+    bot.connection.execute("DELETE FROM events WHERE id <= 7")
+    trades(bot, 1)
+    assert follower.value(TRADES) == 8
+    assert follower.value("log_restarts_total") == 0
 
 
 def test_a_database_that_lost_its_end_in_a_crash_is_not_counted_again(bot, follower):
@@ -210,10 +260,22 @@ def test_a_foreign_cursor_file_is_told_and_not_used(bot, tmp_path):
     other = type(bot)(tmp_path / "elsewhere")
     trades(other, 2)
     assert load(other, path)[0] == 2
-    assert "another log" in load(other, path)[1][0]
+    assert "other files" in load(other, path)[1][0]
     stranger = type(bot)(tmp_path, "live")
     trades(stranger, 1)
     assert load(stranger, path)[1] == [f"{path} knows nothing of live"]
+
+
+def test_a_foreign_cursor_file_is_noticed_where_there_is_no_log_yet(bot, tmp_path):
+    """The figures of another bot's metrics.json are never shown as this one's."""
+    bot.metrics.write_text(json.dumps({"equity": 123456}))
+    path = cursor_of(bot, tmp_path)
+    other = Follower(type(bot)(tmp_path / "elsewhere"))
+    told, began = load_cursor(path, [other.profile])
+    assert began is None
+    assert other.value("equity") is None
+    assert "other files" in told[0]
+    assert str(bot.metrics) in told[0]
 
 
 def test_a_stale_cursor_file_tells_what_was_missed(bot, follower):

@@ -112,7 +112,10 @@ def test_a_half_written_file_leaves_what_was_known(bot, follower):
     assert follower.value("equity") == 1
     bot.cycle(timestamp="2026-03-01T00:00:20", equity=2)
     assert follower.value("equity") == 2
-    assert follower.value("skipped_records_total", source="metrics_json", reason="half") >= 1
+    follower.poll()
+    assert follower.value("skipped_records_total", source="metrics_json", reason="half") == 1
+    bot.metrics.write_text('{"timestamp": "2026-03-01T00:00:20", "equity": ')
+    assert follower.value("skipped_records_total", source="metrics_json", reason="half") == 2
 
 
 def test_metric_rows_of_other_kinds_count_only_without_cycle_metrics(bot, follower):
@@ -124,15 +127,29 @@ def test_metric_rows_of_other_kinds_count_only_without_cycle_metrics(bot, follow
     assert follower.value("equity") == 2
 
 
+def test_account_snapshots_of_the_log_need_no_cycle_metrics(bot, follower):
+    """As events of their own, before, beside and after metrics."""
+    bot.row("account_snapshot", {"fee_schedule": {"tier": "x"}, "limits": {"remaining": "5"}, "timestamp": 1772323201})
+    assert follower.value("fee_tier", tier="x") == 1
+    assert follower.value("account_limit_remaining") == 5
+    bot.row("metric", {"metrics": {"event_type": "order_decision_trace", "equity": "1"}})
+    assert follower.value("fee_tier", tier="x") == 1
+    assert follower.value("equity") == 1
+    bot.cycle(equity="2", timestamp="2026-03-01T00:00:30")
+    assert follower.value("account_limit_remaining") == 5
+    assert follower.value("equity") == 2
+
+
 def test_the_circuit_breaker_clears_when_the_log_says_so(bot, follower):
-    """Rule by rule; a clearing without a rule clears all."""
+    """Rule by rule; a clearing without a rule clears all, and any clears what was triggered without one."""
     values = []
     for kind, rule in (
         ("triggered", "a"), ("triggered", "b"), ("cleared", "a"), ("cleared", "b"), ("triggered", "a"), ("cleared", None),
+        ("triggered", None), ("triggered", "a"), ("cleared", "b"), ("cleared", "a"),
     ):  # fmt: skip
         bot.row(f"circuit_breaker_{kind}", {"rule": rule})
         values.append(follower.value("circuit_breaker_triggered"))
-    assert values == [1, 1, 1, 0, 1, 0]
+    assert values == [1, 1, 1, 0, 1, 0, 1, 1, 1, 0]
 
 
 def test_a_bots_own_counter_goes_on_when_the_bot_starts_again(bot, follower):
@@ -186,6 +203,43 @@ def test_the_json_document_has_the_metrics_and_the_newest_events(bot, follower):
     assert document["latest_account_snapshot"] == {
         "fee_schedule": {"tier": "x"}, "timestamp": 1772323212.0, "type": "account_snapshot",
     }  # fmt: skip
+
+
+SECRET = "SECRETKEY123"
+PEM = f"-----BEGIN EC PRIVATE KEY-----\n{SECRET}\n-----END EC PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize("source", ["metrics_json", "log"])
+def test_the_json_document_holds_no_secrets(bot, follower, source):
+    """Of metrics, previews and account snapshots, by name, by shape and at any depth; the rest stands as written."""
+    leak = {"api_key": SECRET, "note": PEM, "headers": [["Authorization", SECRET]], "auth": {"deep": {"x": SECRET}}}
+    sound = {
+        "equity": "12.50", "open_orders": 3, "cycle_latency_ms": 0.1, "flag": True, "nothing": None, "list": [1, "a"],
+        "positions": {f"S{number}-USD": {"exposure_usd": number} for number in range(300)},
+        "pnl": {"total": -1.5, "by_symbol": {"KEY-USD": 2, "TOKEN-USD": 2.5}},
+        "order_id": "0a1b2c3d-1111-2222-3333-444455556666", "timestamp": "2026-03-01T00:00:10+00:00",
+    }  # fmt: skip
+    if source == "log":
+        bot.cycle(**sound, **leak)
+    else:
+        bot.metrics.write_text(json.dumps({**sound, **leak}))
+    bot.row("metric", {"metrics": {"event_type": "order_preview", "total": "9", **leak}})
+    bot.row("account_snapshot", {"limits": {"remaining": "5"}, "nested": [leak], **leak})
+    document = follower.poll().profile.published.document()
+    assert SECRET not in json.dumps(document)
+    assert {name: document[name] for name in sound} == sound
+    assert document["api_key"] == "[redacted]"
+    assert document["latest_order_preview"]["total"] == "9"
+    assert document["latest_account_snapshot"]["limits"] == {"remaining": "5"}
+
+
+def test_a_document_nested_beyond_reason_is_served(bot, follower):
+    """As deep as anyone looks."""
+    nested = "x"
+    for _ in range(400):
+        nested = [nested]
+    bot.cycle(equity=1, nested=nested)
+    assert follower.poll().profile.published.document()["equity"] == 1
 
 
 def test_every_family_has_a_distinct_name_and_a_help_text():

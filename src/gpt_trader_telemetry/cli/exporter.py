@@ -21,6 +21,8 @@ __all__ = ["add_arguments", "run"]
 
 _USAGE: Final = 2
 _MAX_PORT: Final = 65535
+_BEFORE_ANY_BOT: Final = 1e8
+"""Seconds since 1970, in 1973: what is below was not meant as a time, such as a year alone."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -140,7 +142,7 @@ def _port(text: str) -> int:
 
 def _moment(text: str) -> float:
     moment = unix_time(text)
-    if moment is None:
+    if moment is None or moment < _BEFORE_ANY_BOT:
         raise ValueError(text)
     return moment
 

@@ -13,7 +13,7 @@ from gpt_trader_telemetry.exporter.profile import Profile
 
 __all__ = ["load_cursor", "save_cursor"]
 
-VERSION: Final = 1
+VERSION: Final = 2
 _LARGEST: Final = 256 << 20
 
 
@@ -31,14 +31,16 @@ def load_cursor(path: Path, profiles: Sequence[Profile]) -> tuple[list[str], flo
         return [_unused(path, error.strerror or str(error))], None
     except _UnusableError as error:
         return [_unused(path, str(error))], None
-    lines = []
+    lines, is_used = [], False
     for profile in profiles:
         name = profile.paths.profile
         if name not in saved:
             lines.append(f"{path} knows nothing of {name}")
         elif not profile.restore(saved[name]):
-            lines.append(_unused(path, f"for {name} it is about another log, {saved[name]['log']}"))
-    return lines, began
+            lines.append(_unused(path, f"for {name} it is about other files: {', '.join(saved[name]['files'])}"))
+        else:
+            is_used = True
+    return lines, began if is_used else None
 
 
 class _UnusableError(Exception):

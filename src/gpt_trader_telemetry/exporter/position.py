@@ -43,6 +43,8 @@ class Position:
     """``events_db`` or ``events_jsonl``; None before anything was found."""
     marks: list[tuple[int, str]] = field(default_factory=list)
     """Places and their marks, oldest first; the last is where reading goes on."""
+    file: str | None = None
+    """Which file it was: a second witness, for where the rows that are marked are gone."""
 
     @property
     def place(self) -> int:
@@ -68,9 +70,9 @@ class Position:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON types."""
-        return {"source": self.source, "marks": self.marks}
+        return {"source": self.source, "marks": self.marks, "file": self.file}
 
     @classmethod
     def from_json(cls, saved: dict[str, Any]) -> "Position":
         """Return what ``as_json`` gave."""
-        return cls(saved["source"], [(int(place), str(mark)) for place, mark in saved["marks"]])
+        return cls(saved["source"], [(int(place), str(mark)) for place, mark in saved["marks"]], saved["file"])

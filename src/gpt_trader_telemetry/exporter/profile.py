@@ -1,6 +1,9 @@
 """Follows the files of one profile, and publishes what they say."""
 
+import copy
+import functools
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -8,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from gpt_trader_telemetry.exporter.follow_db import follow_rows
+from gpt_trader_telemetry.exporter.follow_db import Followed, follow_rows
 from gpt_trader_telemetry.exporter.follow_lines import LinesFollower
 from gpt_trader_telemetry.exporter.position import Position, Reading
 from gpt_trader_telemetry.exporter.series import Sample, figure_samples, log_samples, metrics_document
+from gpt_trader_telemetry.exporter.shown import without_secrets
 from gpt_trader_telemetry.exporter.tally import COUNTED, Tally
 from gpt_trader_telemetry.runtime_data.database import Trouble, UnreadableError, opened
 from gpt_trader_telemetry.runtime_data.event import Event
@@ -30,6 +34,8 @@ _ABSENT: Final = (-1, -1, -1)
 _QUIET: Final = 60.0
 """Seconds since a database was last written after which it is not opened again before it is written to: by then all
 that was written can be seen. Where it can be read in a copy alone, this saves the copies."""
+_RARELY: Final = 20
+"""How many times as long as it took to find a database damaged it is left alone, while lines are followed instead."""
 _ANY_OTHER: Final = frozenset({Trouble.ABSENT, Trouble.CORRUPT, Trouble.DENIED, Trouble.UNREADABLE})
 
 
@@ -87,7 +93,10 @@ class Profile:
         self._newest: dict[str, float] = {}
         self._troubles: dict[str, Trouble | None] = {}
         self._file_seen: Stat = _ABSENT
+        self._file_counted: Stat = _ABSENT
         self._database_seen: tuple[Stat, Stat] | None = None
+        self._damaged_seen: tuple[Stat, Stat] | None = None
+        self._retry_at = 0.0
         self._waited = 0
         self._lines: LinesFollower | None = None
         self._reading = Reading(
@@ -114,12 +123,14 @@ class Profile:
         if seen == self._file_seen:
             return
         try:
-            file = read_metrics_file(path, self.skipped)
+            # What stays as it is may be read again, and is counted once.
+            file = read_metrics_file(path, Skipped() if seen == self._file_counted else self.skipped)
         except UnreadableError as error:
             self._note_trouble(METRICS_JSON, error)
             return
         self._note_trouble(METRICS_JSON, None)
         if file is None:
+            self._file_counted = seen
             return  # being rewritten: what it said last still stands, and the next poll looks again
         self._file_seen = seen
         self._newest[METRICS_JSON] = file.at
@@ -130,38 +141,70 @@ class Profile:
             self._read_database()
         except UnreadableError as error:
             self._note_trouble(EVENTS_DB, error)
-            if self.position.source == EVENTS_DB or error.trouble not in _ANY_OTHER:
-                return
-            self._read_lines()
+            if self.position.source == EVENTS_DB:
+                if error.trouble is Trouble.CORRUPT:
+                    self._caught_up_to("the damage in ", EVENTS_DB)
+            elif error.trouble in _ANY_OTHER:
+                self._read_lines()
 
     def _read_database(self) -> None:
         path = self.paths.events_db
         seen = (_stat_of(path), _stat_of(path.with_name(path.name + "-wal")))
         if seen == self._database_seen and _is_quiet(seen):
             return
+        is_followed = self.position.source == EVENTS_DB
+        if not is_followed and (seen == self._damaged_seen or time.monotonic() < self._retry_at):
+            raise UnreadableError(path, Trouble.CORRUPT, "not read again yet")
         with opened(path, busy_timeout=_BUSY_TIMEOUT) as connection:
             connection.execute("SELECT timestamp, event_type, payload, bot_id FROM events LIMIT 0")
-            if self.position.source != EVENTS_DB:
-                self._begin(EVENTS_DB, path)
-            newest = follow_rows(connection, self.position, self._reading)
-        self._database_seen = seen
-        self._caught_up_with(EVENTS_DB, newest)
+            if is_followed:
+                followed = follow_rows(connection, self.position, self._reading, _file_of(path))
+            else:
+                followed = self._try_rows(connection, seen)
+            if self.position.source == EVENTS_DB:
+                self._database_seen = seen
+                self._note_newest(EVENTS_DB, followed.newest)
+            if followed.damage is not None:
+                raise followed.damage
+        self._caught_up_with(EVENTS_DB)
+
+    def _try_rows(self, connection: sqlite3.Connection, seen: tuple[Stat, Stat]) -> Followed:
+        """Begin on the database, unless nothing of it can be read, or not all of it and there are lines instead."""
+        before, tally, counts = self.position, copy.deepcopy(self.tally), self.skipped.counts.copy()
+        began = time.monotonic()
+        self.position = Position(EVENTS_DB)
+        is_sound = has_lines = False
+        try:
+            followed = follow_rows(connection, self.position, self._reading, _file_of(self.paths.events_db))
+            is_sound = followed.damage is None
+            has_lines = not is_sound and _stat_of(self.paths.events_jsonl)[1] > 0
+            return followed
+        finally:
+            read, self.position = self.position, before
+            if is_sound or (read.place and not has_lines):
+                self._begin(read, self.paths.events_db)
+            else:
+                self.tally, self.skipped.counts = tally, counts
+                if has_lines:  # to read up to the damage may take long: not at each poll
+                    self._damaged_seen = seen
+                    self._retry_at = time.monotonic() + _RARELY * (time.monotonic() - began)
 
     def _read_lines(self) -> None:
+        path = self.paths.events_jsonl
+        if self.position.source != EVENTS_JSONL and path.is_file():
+            self._begin(Position(EVENTS_JSONL), path)
+        if self._lines is None:
+            self._lines = LinesFollower(path, self.position, self._reading)
         try:
-            if self._lines is None:
-                path = self.paths.events_jsonl
-                if self.position.source != EVENTS_JSONL and path.is_file():
-                    self._begin(EVENTS_JSONL, path)
-                self._lines = LinesFollower(path, self.position, self._reading)
             self._lines.poll()
         except UnreadableError as error:
             if error.trouble is not Trouble.ABSENT or self.position.source == EVENTS_JSONL:
                 self._note_trouble(EVENTS_JSONL, error)
             return
-        self._caught_up_with(EVENTS_JSONL, self._lines.newest)
+        self._note_newest(EVENTS_JSONL, self._lines.newest)
+        self._caught_up_with(EVENTS_JSONL)
 
-    def _begin(self, source: str, path: Path) -> None:
+    def _begin(self, position: Position, path: Path) -> None:
         if self.position.source is not None:
             self._tell(f"{path} is there now and is read from its beginning; what was counted before stays counted")
             self.restarts += 1
@@ -169,15 +212,19 @@ class Profile:
             self._lines.close()
             self._lines = None
             self._troubles.pop(EVENTS_JSONL, None)
-        self.position.source = source
-        self.position.marks.clear()
+        self.position = position
 
-    def _caught_up_with(self, source: str, newest: float | None) -> None:
-        self._note_trouble(source, None)
+    def _note_newest(self, source: str, newest: float | None) -> None:
         if newest is not None:
             self._newest[source] = newest
+
+    def _caught_up_with(self, source: str) -> None:
+        self._note_trouble(source, None)
+        self._caught_up_to("", source)
+
+    def _caught_up_to(self, what: str, source: str) -> None:
         if not self.caught_up:
-            self._tell(f"caught up with {self._path_of(source)}")
+            self._tell(f"caught up with {what}{self._path_of(source)}")
         self.caught_up = True
 
     def _choose_sources(self) -> None:
@@ -253,7 +300,7 @@ class Profile:
             samples=tuple(samples),
             newest=tuple(self._newest.items()),
             troubles=tuple(troubles),
-            document=lambda: document,
+            document=functools.cache(lambda: without_secrets(document)),
             reason=self._reason(),
         )
 
@@ -263,10 +310,15 @@ class Profile:
         return trouble is not Trouble.ABSENT or waited_for or source in self._newest
 
     def _reason(self) -> str:
-        if not self.caught_up:
-            return "reading the event log" if self.position.source else "waiting for events.db or events.jsonl"
-        trouble = self._troubles.get(str(self.position.source))
-        return "following" if trouble is None else f"{self.position.source} is {trouble}"
+        found = {source: trouble for source, trouble in self._troubles.items() if trouble}
+        followed = self.position.source
+        if not self.caught_up and followed is not None:
+            return "reading the event log"
+        if followed not in found:  # an absent source that is not followed does no harm
+            found = {source: trouble for source, trouble in found.items() if trouble is not Trouble.ABSENT}
+        if not self.caught_up and EVENTS_DB not in found:
+            return "waiting for events.db or events.jsonl"
+        return ", ".join(f"{source} is {trouble}" for source, trouble in found.items()) or "following"
 
     # The cursor
 
@@ -274,7 +326,7 @@ class Profile:
         """Return everything that the next start needs, between two polls."""
         with self._lock:
             return {
-                "log": str(self._log_path() or ""),
+                "files": self._files(),
                 "position": self.position.as_json(),
                 "tally": self.tally.as_json(),
                 "skipped": [[source, why.value, count] for (source, why), count in self.skipped.counts.items()],
@@ -283,10 +335,10 @@ class Profile:
             }
 
     def restore(self, saved: dict[str, Any]) -> bool:
-        """Go on from what ``as_json`` gave; false where that is about another log than this profile's."""
-        position = Position.from_json(saved["position"])
-        if position.source is not None and saved["log"] != str(self._path_of(position.source).resolve()):
+        """Go on from what ``as_json`` gave; false where that is about other files than this profile's."""
+        if saved["files"] != self._files():
             return False
+        position = Position.from_json(saved["position"])
         with self._lock:
             self.position = position
             self.tally = Tally.from_json(saved["tally"])
@@ -296,8 +348,8 @@ class Profile:
             self._newest = saved["newest"]
         return True
 
-    def _log_path(self) -> Path | None:
-        return None if self.position.source is None else self._path_of(self.position.source).resolve()
+    def _files(self) -> list[str]:
+        return [str(self._path_of(source).resolve()) for source in (EVENTS_DB, EVENTS_JSONL, METRICS_JSON)]
 
     def close(self) -> None:
         """Let go of open files."""
@@ -311,6 +363,11 @@ def _stat_of(path: Path) -> Stat:
     except OSError:
         return _ABSENT
     return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _file_of(path: Path) -> str:
+    found = path.stat()
+    return f"{found.st_dev}:{found.st_ino}"
 
 
 def _is_quiet(seen: tuple[Stat, ...]) -> bool:

@@ -33,7 +33,7 @@ def metric_of(family: Family, prefix: str, *, profiles: bool) -> Metric:
 
 def figure_samples(tally: Tally, *, with_log: bool) -> Iterator[Sample]:
     """Yield what the newest metrics say; what is not known is absent."""
-    sources = (tally.file, tally.logged) if with_log else (tally.file,)
+    sources = (tally.file, *tally.logged) if with_log else (tally.file,)
     times = [item.at for item in sources if item.at is not None]
     if times:
         yield Sample("metrics_timestamp_seconds", (), max(times))
@@ -98,7 +98,7 @@ def symbol_labels(symbols: Mapping[str, object]) -> dict[str, str]:
 
 def metrics_document(tally: Tally, *, with_log: bool) -> dict[str, Any]:
     """Return what ``/metrics.json`` says of one profile."""
-    sources = (tally.file, tally.logged) if with_log else (tally.file,)
+    sources = (tally.file, *tally.logged) if with_log else (tally.file,)
     newest = max((item for item in sources if item.latest), key=lambda item: item.at or 0.0, default=None)
     return {
         **(newest.latest if newest is not None else {}),

@@ -107,10 +107,8 @@ class Tally:
         if kind == _TRIGGERED:
             if rule not in self.open_rules and len(self.open_rules) < _MOST_RULES:
                 self.open_rules.append(rule)
-        elif not rule:
-            self.open_rules.clear()
-        elif rule in self.open_rules:
-            self.open_rules.remove(rule)
+        else:  # what was triggered without a rule is cleared by any, and a clearing without one clears all
+            self.open_rules = [still for still in self.open_rules if rule and still not in {"", rule}]
 
     def take_file(self, file: MetricsFile, note: Note) -> None:
         """Take in ``metrics.json`` as it stands now."""
@@ -135,9 +133,9 @@ class Tally:
         return self.counts[counter] if source == "events" else self.file_counters[counter].total
 
     @property
-    def logged(self) -> CycleMetrics:
-        """The log's figures."""
-        return self.cycles if self.cycles.latest else self.others
+    def logged(self) -> tuple[CycleMetrics, ...]:
+        """The log's figures; account snapshots count whether or not there are cycle metrics."""
+        return (self.cycles,) if self.cycles.latest else (self.cycles, self.others)
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it as JSON types."""
