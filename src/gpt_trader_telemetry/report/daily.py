@@ -45,6 +45,8 @@ class Beside:
     """The newest equity known at the window's end from elsewhere than its events, and when it was."""
     unfilled: int | None = None
     """Orders that ``orders.db`` shows unfilled for too long at the window's end; None where it cannot be read."""
+    partial: bool = False
+    """Whether the log is damaged, and only what stands before the damage was read."""
     notes: Sequence[str] = ()
     """What the readers have to say."""
 
@@ -74,7 +76,11 @@ def report_of(tally: Tally, *, profile: str, now: datetime, beside: Beside | Non
         health=_health(tally, beside),
         runtime=_runtime(tally.latest["runtime_start"]),
         notes=notes_of(
-            tally, unfilled=beside.unfilled, measured=pnl["total"] is None and change is not None, more=beside.notes
+            tally,
+            unfilled=beside.unfilled,
+            measured=pnl["total"] is None and change is not None,
+            partial=beside.partial,
+            more=beside.notes,
         ),
         curves=Curves(
             equity=tally.equity_curve.points(), pnl=tally.pnl_curve.points(), drawdown=tally.drawdown_curve.points()

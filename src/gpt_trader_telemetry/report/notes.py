@@ -7,7 +7,7 @@ from gpt_trader_telemetry.report.tally import MAX_SYMBOLS, Tally
 
 
 def notes_of(
-    tally: Tally, *, unfilled: int | None, measured: bool = False, more: Sequence[str] = ()
+    tally: Tally, *, unfilled: int | None, measured: bool = False, partial: bool = False, more: Sequence[str] = ()
 ) -> tuple[str, ...]:
     """Return what is to be said of a report's figures, the most important first.
 
@@ -15,15 +15,25 @@ def notes_of(
         tally: what was counted.
         unfilled: what ``orders.db`` shows; None where it cannot be read.
         measured: whether the change of equity is that of equity itself.
+        partial: whether only what stands before a damage was read.
         more: what the readers have to say.
     """
     return (
+        *_of_damage(tally, partial=partial),
         *_of_trades(tally),
         *_of_pnl(tally),
         *_of_equity(tally, measured=measured),
         *_of_health(tally, unfilled),
         *more,
     )
+
+
+def _of_damage(tally: Tally, *, partial: bool) -> list[str]:
+    if not partial:
+        return []
+    upto = f"up to {_moment(tally.newest)}" if tally.newest is not None else "none of that time"
+    which = f"of its events those before the damage are counted, {upto}"
+    return [f"This report is on a part of its time only: the database is damaged, and {which}."]
 
 
 def _of_trades(tally: Tally) -> list[str]:

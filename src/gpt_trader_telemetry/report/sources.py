@@ -13,10 +13,11 @@ from gpt_trader_telemetry.runtime_data.database import Trouble, UnreadableError
 from gpt_trader_telemetry.runtime_data.event import Event
 from gpt_trader_telemetry.runtime_data.events import read_events
 from gpt_trader_telemetry.runtime_data.latest import latest_event
+from gpt_trader_telemetry.runtime_data.log import EVENTS_DB
 from gpt_trader_telemetry.runtime_data.metrics import read_metrics_file
 from gpt_trader_telemetry.runtime_data.orders import ALERT_AFTER, unfilled_orders
 from gpt_trader_telemetry.runtime_data.paths import ProfilePaths
-from gpt_trader_telemetry.runtime_data.skipped import Skipped
+from gpt_trader_telemetry.runtime_data.skipped import Skipped, Why
 
 Watch: TypeAlias = Callable[[Iterable[Event]], Iterable[Event]]
 """Passes events on and shows how many they are."""
@@ -57,9 +58,10 @@ def daily_report(
     if not tally.events and (equity is None or equity[0] < window.start):
         raise NoDataError(f"{paths.folder} has no event of that time; a longer --lookback-hours may reach some")
     unfilled, notes = _unfilled(paths, window, skipped, unfilled_after)
+    partial = skipped.counts[EVENTS_DB, Why.DAMAGED] > 0
     if skipped.total:
         notes.append(f"Records left out or only partly used: {skipped}.")
-    beside = Beside(equity=equity, unfilled=unfilled, notes=notes)
+    beside = Beside(equity=equity, unfilled=unfilled, partial=partial, notes=notes)
     return report_of(tally, profile=paths.profile, now=now, beside=beside)
 
 

@@ -60,6 +60,8 @@ class Tally:
         self.window = window
         self.events = 0
         """Events within the window."""
+        self.newest: float | None = None
+        """When the newest of them was."""
         self.undated = 0
         self.outcomes = Outcomes()
         self.fills = 0
@@ -111,6 +113,7 @@ class Tally:
             self.undated += 1
         elif at in self.window:
             self.events += 1
+            self.newest = at if self.newest is None or at > self.newest else self.newest
             taker = self._takers.get(event.kind)
             if taker is not None:
                 taker(at, event)

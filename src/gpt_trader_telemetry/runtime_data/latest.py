@@ -5,11 +5,12 @@ A log is in order of time but for a few rows, so the place is found by halving; 
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Final
 
 from gpt_trader_telemetry.runtime_data.database import opened
 from gpt_trader_telemetry.runtime_data.event import Event
-from gpt_trader_telemetry.runtime_data.log import _COLUMNS, Row
+from gpt_trader_telemetry.runtime_data.log import _COLUMNS, ColumnClock, Row
 from gpt_trader_telemetry.runtime_data.paths import ProfilePaths
 from gpt_trader_telemetry.runtime_data.record import CYCLE_METRICS, METRIC, BadRecordError
 
@@ -76,8 +77,12 @@ def _events(connection: sqlite3.Connection, written: str, upto: int, most: int) 
         "ORDER BY rowid DESC LIMIT ?",
         (written, upto, most),
     )
-    for row in rows:
-        try:
-            yield Row(*row).event()
-        except BadRecordError:
-            continue
+    clock: ColumnClock | None = None
+    for values in rows:
+        row = Row(*values)
+        with suppress(BadRecordError):
+            event = row.event()
+            if event.at is None:
+                clock = clock or ColumnClock(connection, row.id)
+                event = event._replace(at=clock.time_of(row.written))
+            yield event
