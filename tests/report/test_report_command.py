@@ -143,7 +143,7 @@ def test_no_data_is_1_and_writes_nothing(bot, daily, command):
     [
         ["--date", "yesterday"], ["--date", "2026-13-01"], ["--date", "20260228"], ["--date", "2026-03-02"],
         ["--lookback-hours", "0"], ["--lookback-hours", "-1"], ["--lookback-hours", "nan"], ["--lookback-hours", "1e9"],
-        ["--now", "soon"], ["--report-format", "xml"], ["--profile", "../../etc"], ["--profile", ""],
+        ["--now", "soon"], ["--now", "2026"], ["--report-format", "xml"], ["--profile", "../../etc"], ["--profile", ""],
         ["--runtime-root", "/nowhere"], ["--unknown"], ["weekly"],
     ],
 )  # fmt: skip

@@ -182,3 +182,28 @@ def test_10_what_a_killed_bot_left_is_read_and_not_touched(bot, report):
     assert {
         path.name: path.read_bytes() for path in bot.paths.folder.iterdir() if not path.name.endswith("-shm")
     } == copies
+
+
+def test_alerts_about_one_order_are_one_order(bot, report):
+    """orders.db counts where it can be read; else each order that alerts name, once."""
+    alerts = [("unfilled_order_alert", END - 500 + n, {"order_id": f"o-{n % 2}"}) for n in range(7)]
+    bot.database(*alerts)
+    assert report()["health"]["unfilled_orders"] == 2
+    bot.orders(("open", "2026-02-28T20:00:00Z"), ("filled", "2026-02-28T20:00:00Z"))
+    assert report()["health"]["unfilled_orders"] == 1
+
+
+def test_orders_that_were_not_executed_are_no_trades(bot, report, daily_text):
+    """Whatever the case of their status; how many they are is said."""
+    statuses = ("rejected", "FAILED", "cancelled", "canceled", "expired", "filled", None)
+    bot.database(*(("trade", END - 50, {"symbol": "A", "status": status}) for status in statuses))
+    assert report()["trades"]["total"] == 2
+    assert "5 trade events of orders that were rejected" in daily_text()
+
+
+def test_control_characters_do_not_reach_the_terminal(bot, daily_text):
+    """Of what the bot wrote about itself, tabs and line breaks included."""
+    bot.database(("runtime_start", END - 50, {"version": "1\n2\t3", "na\tme": "x"}))
+    text = daily_text()
+    assert "1 2 3" in text
+    assert all(sign.isprintable() for line in text.split("\n") for sign in line)

@@ -190,12 +190,11 @@ def _symbol(name: str, tally: SymbolTally) -> SymbolFigures:
 
 
 def _health(tally: Tally, beside: Beside) -> Health:
-    alerts = tally.counts["unfilled_order_alert"]
-    unfilled = beside.unfilled if alerts == 0 else max(alerts, beside.unfilled or 0)
+    told = len(tally.alerted) or None  # an order is told of again and again
     return Health(
         stale_marks=tally.counts["stale_mark_detected"],
         ws_reconnects=tally.counts["websocket_reconnect"],
-        unfilled_orders=unfilled,
+        unfilled_orders=told if beside.unfilled is None else beside.unfilled,
         api_errors=tally.counts["api_error"],
         liveness=_liveness(tally),
     )

@@ -38,6 +38,9 @@ def _of_damage(tally: Tally, *, partial: bool) -> list[str]:
 
 def _of_trades(tally: Tally) -> list[str]:
     outcomes, notes = tally.outcomes, []
+    if tally.unexecuted:
+        what = _count(tally.unexecuted, "trade event")
+        notes.append(f"{what} of orders that were rejected, cancelled, failed or expired not counted as executed.")
     if tally.trades and not tally.fills:
         notes.append(
             f"{_count(tally.trades, 'trade')} executed, and no fill event says what they came to: wins, losses, win "
