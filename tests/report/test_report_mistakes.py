@@ -143,6 +143,21 @@ def test_8_a_breaker_that_was_cleared_is_cleared(bot, report):
         assert (state["rule"], state["action"]) == ("daily_loss", "halt")
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [("+A +B -B", (True, "A")), ("+A +B -", (False, None)), ("+ -B", (False, "B")), ("+A +B -A", (True, "B"))],
+)
+def test_8_a_breaker_is_open_while_any_rule_is(bot, report, words, expected):
+    """A clear names the rule that it clears, or none and then all."""
+    kinds = {"+": "circuit_breaker_triggered", "-": "circuit_breaker_cleared"}
+    bot.database(*(
+        (kinds[word[0]], END - 50 + number, {"rule": word[1:] or None, "action": "halt"})
+        for number, word in enumerate(words.split())
+    ))  # fmt: skip
+    state = report()["risk"]["circuit_breaker_state"]
+    assert (state["triggered"], state["rule"]) == expected
+
+
 def test_9_trades_without_fills_are_trades(bot, report, command):
     """What today's bot writes: how many is known, what they came to is not, and both are said."""
     trade = {"symbol": "BTC-USD", "side": "BUY", "quantity": "0.1", "price": "60000", "status": "filled"}

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from gpt_trader_telemetry.health.scrub import scrub_details, scrub_text
+from gpt_trader_telemetry.report.breaker import Breaker
 from gpt_trader_telemetry.report.figures import (
     Curves,
     DailyReport,
@@ -220,12 +221,13 @@ def _liveness(tally: Tally) -> dict[str, Any]:
     }
 
 
-def _breaker(latest: Latest) -> dict[str, Any]:
-    event: Event | None = latest.value
-    if event is None:
+def _breaker(breaker: Breaker) -> dict[str, Any]:
+    state = breaker.state()
+    if state is None:
         return {}
+    triggered, at, event = state
     fields = scrub_details({name: event.payload.get(name) for name in ("rule", "action")})
-    return {"triggered": event.kind == "circuit_breaker_triggered", **fields, "timestamp": _iso(latest)}
+    return {"triggered": triggered, **fields, "timestamp": datetime.fromtimestamp(at, UTC).isoformat()}
 
 
 def _runtime(latest: Latest) -> dict[str, Any]:

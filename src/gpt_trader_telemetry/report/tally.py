@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
+from gpt_trader_telemetry.report.breaker import Breaker
 from gpt_trader_telemetry.report.curve import Curve
 from gpt_trader_telemetry.report.money import EXACT, ZERO, amount_of
 from gpt_trader_telemetry.report.outcomes import Outcomes, RunningSum
@@ -81,7 +82,7 @@ class Tally:
         self.unplaced = SymbolTally()
         """What named no symbol."""
         self.guards: dict[str, int] = {}
-        self.breaker = Latest()
+        self.breaker = Breaker()
         self.counts = {"stale_mark_detected": 0, "websocket_reconnect": 0, "api_error": 0}
         self.alerted: set[str | None] = set()
         """Orders that an alert said were not filled in time; those without a name are one."""
