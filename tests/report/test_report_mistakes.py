@@ -158,6 +158,15 @@ def test_8_a_breaker_is_open_while_any_rule_is(bot, report, words, expected):
     assert (state["triggered"], state["rule"]) == expected
 
 
+def test_8_a_breaker_that_was_triggered_before_the_window_is_open(bot, report):
+    """Until a clear, which may be in it."""
+    trigger = ("circuit_breaker_triggered", END - DAY - 500, {"rule": "A", "action": "halt"})
+    for later, expected in ((("fill", END - 50, {"pnl": 1}), True), (("circuit_breaker_cleared", END - 50, {}), False)):
+        bot.paths.events_db.unlink(missing_ok=True)
+        bot.database(trigger, later)
+        assert report()["risk"]["circuit_breaker_state"]["triggered"] is expected
+
+
 def test_9_trades_without_fills_are_trades(bot, report, command):
     """What today's bot writes: how many is known, what they came to is not, and both are said."""
     trade = {"symbol": "BTC-USD", "side": "BUY", "quantity": "0.1", "price": "60000", "status": "filled"}

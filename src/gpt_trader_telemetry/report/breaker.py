@@ -7,6 +7,7 @@ from gpt_trader_telemetry.runtime_data.values import text
 
 TRIGGERED: Final = "circuit_breaker_triggered"
 
+BREAKER_KINDS: Final = (TRIGGERED, "circuit_breaker_cleared")
 MAX_RULES: Final = 500
 """Rules that are told apart; those that come after are one."""
 OTHERS: Final = "(others)"

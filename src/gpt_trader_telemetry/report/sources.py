@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, TypeAlias
 
+from gpt_trader_telemetry.report.breaker import BREAKER_KINDS
 from gpt_trader_telemetry.report.daily import Beside, report_of
 from gpt_trader_telemetry.report.figures import DailyReport
 from gpt_trader_telemetry.report.tally import Tally, equity_of
@@ -12,7 +13,7 @@ from gpt_trader_telemetry.report.window import Window
 from gpt_trader_telemetry.runtime_data.database import Trouble, UnreadableError
 from gpt_trader_telemetry.runtime_data.event import Event
 from gpt_trader_telemetry.runtime_data.events import read_events
-from gpt_trader_telemetry.runtime_data.latest import latest_event
+from gpt_trader_telemetry.runtime_data.latest import earlier_events, latest_event
 from gpt_trader_telemetry.runtime_data.log import EVENTS_DB
 from gpt_trader_telemetry.runtime_data.metrics import read_metrics_file
 from gpt_trader_telemetry.runtime_data.orders import ALERT_AFTER, unfilled_orders
@@ -93,6 +94,8 @@ def _latest(paths: ProfilePaths, tally: Tally) -> tuple[list[Event], frozenset[s
     """
     try:
         found = [latest_event(paths, kind, tally.window.end) for kind in tally.latest]
+        for event in earlier_events(paths, BREAKER_KINDS, tally.window.start):
+            tally.breaker.take(event.at or 0.0, event)
     except UnreadableError:
         return [], tally.kinds
     return [event for event in found if event is not None], tally.kinds - tally.latest.keys()

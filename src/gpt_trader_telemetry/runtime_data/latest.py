@@ -4,7 +4,7 @@ A log is in order of time but for a few rows, so the place is found by halving; 
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from typing import Final
 
@@ -14,7 +14,7 @@ from gpt_trader_telemetry.runtime_data.log import _COLUMNS, ColumnClock, Row
 from gpt_trader_telemetry.runtime_data.paths import ProfilePaths
 from gpt_trader_telemetry.runtime_data.record import CYCLE_METRICS, METRIC, BadRecordError
 
-__all__ = ["latest_event"]
+__all__ = ["earlier_events", "latest_event"]
 
 _LOOKED_AT: Final = 2000
 """Rows that are looked at: the one that is sought is nearly always among the first."""
@@ -50,6 +50,22 @@ def latest_event(
             if past > _DISORDER:
                 break
         return latest
+
+
+def earlier_events(paths: ProfilePaths, kinds: Collection[str], before: float) -> list[Event]:
+    """Return the newest events of rare kinds that happened before a moment, from ``events.db``, in written order.
+
+    Raises:
+        UnreadableError: the database cannot be read.
+    """
+    with opened(paths.events_db) as connection:
+        found = [
+            event
+            for kind in kinds
+            for event in _events(connection, kind, _boundary(connection, kind, before), _LOOKED_AT)
+            if event.at is not None and event.at < before
+        ]
+    return sorted(found, key=lambda event: event.position)
 
 
 def _boundary(connection: sqlite3.Connection, written: str, before: float) -> int:
