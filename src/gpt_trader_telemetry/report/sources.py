@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 from typing import Final, TypeAlias
 
+from gpt_trader_telemetry.health.scrub import scrub_text
 from gpt_trader_telemetry.report.breaker import BREAKER_KINDS
 from gpt_trader_telemetry.report.daily import Beside, report_of
 from gpt_trader_telemetry.report.figures import DailyReport
@@ -23,6 +25,8 @@ from gpt_trader_telemetry.runtime_data.skipped import Skipped, Why
 Watch: TypeAlias = Callable[[Iterable[Event]], Iterable[Event]]
 """Passes events on and shows how many they are."""
 
+_LOOKED_AT: Final = 1000
+_NAMED: Final = 10
 _AHEAD: Final = 60.0
 """Seconds by which ``metrics.json`` may be newer than now: it is rewritten while the report is made."""
 
@@ -57,13 +61,24 @@ def daily_report(
         tally.take_latest(event)
     equity = _equity(paths, window, tally, skipped, is_now=window.end >= now.timestamp())
     if not tally.events and (equity is None or equity[0] < window.start):
-        raise NoDataError(f"{paths.folder} has no event of that time; a longer --lookback-hours may reach some")
+        if not (others := _others(paths, window)):
+            raise NoDataError(f"{paths.folder} has no event of that time; a longer --lookback-hours may reach some")
+    else:
+        others = []
     unfilled, notes = _unfilled(paths, window, skipped, unfilled_after)
+    if others:
+        notes.insert(0, f"Of that time the log has only events that tell no figure: {', '.join(others)}.")
     partial = skipped.counts[EVENTS_DB, Why.DAMAGED] > 0
     if skipped.total:
         notes.append(f"Records left out or only partly used: {skipped}.")
     beside = Beside(equity=equity, unfilled=unfilled, partial=partial, notes=notes)
     return report_of(tally, profile=paths.profile, now=now, beside=beside)
+
+
+def _others(paths: ProfilePaths, window: Window) -> list[str]:
+    """Return kinds of the first events of the window, whatever they are."""
+    events = read_events(paths, since=window.start, until=window.end, skipped=Skipped())
+    return sorted({scrub_text(event.kind) for event in islice(events, _LOOKED_AT)})[:_NAMED]
 
 
 def _equity(
