@@ -66,3 +66,10 @@ def test_events_without_a_time_of_their_own_have_the_columns(bot, report, ahead)
     assert found["health"]["liveness"]["status"] == "GREEN"
     assert (events["heartbeat"]["age_seconds"], events["price_tick"]["age_seconds"]) == (30.0, 20.0)
     assert found["runtime"]["build_sha"] == "abcdef1"
+
+
+def test_an_equity_is_found_behind_thousands_of_other_metrics(bot, report):
+    """They are metric rows too."""
+    traces = [("order_decision_trace", END - 95_000 + number, {}) for number in range(2500)]
+    bot.database(("cycle_metrics", END - 100_000, {"equity": "500"}), *traces, ("fill", END - 10, {"pnl": "1"}))
+    assert report()["account"]["equity"] == 500.0

@@ -95,7 +95,13 @@ def _equity(
     if tally.equity.value is not None:
         return None
     try:
-        event = latest_event(paths, "cycle_metrics", window.start, lambda event: equity_of(event.payload) is not None)
+        event = latest_event(
+            paths,
+            "cycle_metrics",
+            window.start,
+            lambda event: equity_of(event.payload) is not None,
+            containing='"equity"',
+        )
     except UnreadableError:
         return None
     equity = None if event is None else equity_of(event.payload)

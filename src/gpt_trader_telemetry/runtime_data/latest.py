@@ -24,7 +24,12 @@ _LAST: Final = 2**63 - 1
 
 
 def latest_event(
-    paths: ProfilePaths, kind: str, before: float, accept: Callable[[Event], bool] = lambda _event: True
+    paths: ProfilePaths,
+    kind: str,
+    before: float,
+    accept: Callable[[Event], bool] = lambda _event: True,
+    *,
+    containing: str = "",
 ) -> Event | None:
     """Return the newest event of a kind that happened before a moment, from ``events.db``; None where none is found.
 
@@ -32,6 +37,7 @@ def latest_event(
         paths: the profile's files.
         kind: the event's kind.
         before: seconds since 1970.
+        containing: what its payload has somewhere as text; rows without it are passed over quickly.
         accept: tells whether an event will do.
 
     Raises:
@@ -41,7 +47,7 @@ def latest_event(
     with opened(paths.events_db) as connection:
         latest: Event | None = None
         past = 0
-        for event in _events(connection, written, _boundary(connection, written, before), _LOOKED_AT):
+        for event in _events(connection, written, _boundary(connection, written, before), _LOOKED_AT, containing):
             if event.kind != kind or event.at is None or event.at >= before or not accept(event):
                 continue
             if latest is None or event.at > (latest.at or 0.0):
@@ -86,12 +92,14 @@ def _boundary(connection: sqlite3.Connection, written: str, before: float) -> in
     return after[0] if after is not None and isinstance(after[0], int) else _LAST
 
 
-def _events(connection: sqlite3.Connection, written: str, upto: int, most: int) -> Iterator[Event]:
+def _events(
+    connection: sqlite3.Connection, written: str, upto: int, most: int, containing: str = ""
+) -> Iterator[Event]:
     """Yield the events of a type with ids up to one, the last first; a bad row is for the log's reader to count."""
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM events WHERE event_type = ? AND rowid <= ? "  # noqa: S608 - ours
-        "ORDER BY rowid DESC LIMIT ?",
-        (written, upto, most),
+        "AND instr(payload, ?) ORDER BY rowid DESC LIMIT ?",
+        (written, upto, containing, most),
     )
     clock: ColumnClock | None = None
     for values in rows:
