@@ -74,7 +74,7 @@ def test_the_object_says_the_same(replayed):
     ("words", "code"),
     [
         (["--from", "2027-01-01"], 1), (["--to", "2020-01-01"], 1), (["--profile", "other"], 1),
-        (["--from", "noon"], 2), (["--from", "2026-02-28", "--to", "2026-02-28"], 2), (["--format", "html"], 2),
+        (["--from", "noon"], 2), (["--from", "2027"], 2), (["--to", "2027"], 2), (["--from", "2026-02-28", "--to", "2026-02-28"], 2), (["--format", "html"], 2),
         (["--thresholds", "/missing"], 2), (["--profile", "a/b"], 2),
     ],
 )  # fmt: skip

@@ -42,3 +42,26 @@ def report(bot, command):
         return json.loads(out)
 
     return report
+
+
+@pytest.fixture
+def daily_text(bot, command):
+    """Make the report of the last of February: its text."""
+
+    def daily_text(*words):
+        asked = (
+            "report",
+            "daily",
+            "--runtime-root",
+            bot.root,
+            "--date",
+            "2026-02-28",
+            "--now",
+            END + 3600,
+            "--no-save",
+        )
+        code, out, err = command(*asked, *words)
+        assert code == 0, err
+        return out
+
+    return daily_text

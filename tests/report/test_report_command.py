@@ -138,12 +138,20 @@ def test_no_data_is_1_and_writes_nothing(bot, daily, command):
     assert (code, "absent" in err) == (1, True)
 
 
+def test_events_of_other_kinds_are_data(bot, daily):
+    """They tell no figure, which is said; no data is where there is no event at all."""
+    bot.database(("order_suppressed", END - 30, {}), ("something_new", END - 20, {}))
+    code, out, _ = daily("--no-save")
+    assert code == 0
+    assert "only events that tell no figure: order_suppressed, something_new" in " ".join(out.split())
+
+
 @pytest.mark.parametrize(
     "words",
     [
         ["--date", "yesterday"], ["--date", "2026-13-01"], ["--date", "20260228"], ["--date", "2026-03-02"],
         ["--lookback-hours", "0"], ["--lookback-hours", "-1"], ["--lookback-hours", "nan"], ["--lookback-hours", "1e9"],
-        ["--now", "soon"], ["--report-format", "xml"], ["--profile", "../../etc"], ["--profile", ""],
+        ["--now", "soon"], ["--now", "2026"], ["--report-format", "xml"], ["--profile", "../../etc"], ["--profile", ""],
         ["--runtime-root", "/nowhere"], ["--unknown"], ["weekly"],
     ],
 )  # fmt: skip

@@ -1,13 +1,15 @@
 """The last sign of life before a moment is found wherever in the log that moment is."""
 
+import json
 import random
+import sqlite3
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpt_trader_telemetry.runtime_data.latest import latest_event
-from support.runtime_bots import END, Bot
+from support.runtime_bots import END, Bot, column
 
 
 @pytest.mark.parametrize("kind", ["price_tick", "cycle_metrics", "runtime_start", "nothing"])
@@ -43,3 +45,31 @@ def test_a_past_day_has_its_own_liveness(bot, report):
     bot.database(("heartbeat", END - 7000, {}), ("fill", END - 7000, {"pnl": 1}), *ticks)
     events = report("--date", "2026-02-28", "--now", END + 6000)["health"]["liveness"]["events"]
     assert (events["price_tick"]["age_seconds"], events["heartbeat"]["age_seconds"]) == (2.0, 7000.0)
+
+
+@pytest.mark.parametrize("ahead", [0, 5 * 3600, -9 * 3600])
+def test_events_without_a_time_of_their_own_have_the_columns(bot, report, ahead):
+    """Corrected by how far it is off, on a host whose column is; a heartbeat, a price, a start, an equity."""
+    bot.database(("fill", END - 50, {"pnl": 1}))
+    with sqlite3.connect(bot.paths.events_db) as connection:
+        for kind, age, payload in (
+            ("price_tick", 500, {"timestamp": END - 500}), ("runtime_start", 400, {"build_sha": "abcdef1"}),
+            ("heartbeat", 30, {"count": 1}), ("price_tick", 20, {"symbol": "A", "price": "1"}),
+        ):  # fmt: skip
+            connection.execute(
+                "INSERT INTO events(timestamp, event_type, payload) VALUES (?, ?, ?)",
+                (column(END - age + ahead), kind, json.dumps(payload)),
+            )
+    connection.close()
+    found = report()
+    events = found["health"]["liveness"]["events"]
+    assert found["health"]["liveness"]["status"] == "GREEN"
+    assert (events["heartbeat"]["age_seconds"], events["price_tick"]["age_seconds"]) == (30.0, 20.0)
+    assert found["runtime"]["build_sha"] == "abcdef1"
+
+
+def test_an_equity_is_found_behind_thousands_of_other_metrics(bot, report):
+    """They are metric rows too."""
+    traces = [("order_decision_trace", END - 95_000 + number, {}) for number in range(2500)]
+    bot.database(("cycle_metrics", END - 100_000, {"equity": "500"}), *traces, ("fill", END - 10, {"pnl": "1"}))
+    assert report()["account"]["equity"] == 500.0

@@ -109,6 +109,19 @@ def test_7_a_corrupt_database_does_not_hide_good_lines(bot, report):
     assert report()["trades"]["total"] == 3
 
 
+def test_7_a_report_on_a_part_of_the_day_says_so_first(bot, daily_text):
+    """One damaged page costs what stands after it, and nobody takes the rest for the day."""
+    bot.database(*(("fill", END - 9000 + number, {"symbol": "A", "pnl": "1"}) for number in range(3000)))
+    content = bytearray(bot.paths.events_db.read_bytes())
+    leaves = [at for at in range(0, len(content), 4096) if content[at] == 0x0D]
+    at = leaves[len(leaves) * 9 // 10]
+    content[at : at + 4096] = b"\xaa" * 4096
+    bot.paths.events_db.write_bytes(content)
+    notes = " ".join(daily_text().partition("Notes")[2].split())
+    assert notes.lstrip("- ").startswith("* This report is on a part of its time only: the database is damaged")
+    assert "up to 2026-02-28 22:1" in notes
+
+
 def test_7_half_of_metrics_json_is_no_reason_to_know_nothing(bot, report):
     """It is being rewritten: the log's newest equity counts, from before the window too."""
     bot.database(("cycle_metrics", END - DAY - 50, {"equity": "99"}), ("heartbeat", END - 20, {})).metrics(
@@ -128,6 +141,30 @@ def test_8_a_breaker_that_was_cleared_is_cleared(bot, report):
         state = report()["risk"]["circuit_breaker_state"]
         assert state["triggered"] is (kinds[-1] == "triggered")
         assert (state["rule"], state["action"]) == ("daily_loss", "halt")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [("+A +B -B", (True, "A")), ("+A +B -", (False, None)), ("+ -B", (False, "B")), ("+A +B -A", (True, "B"))],
+)
+def test_8_a_breaker_is_open_while_any_rule_is(bot, report, words, expected):
+    """A clear names the rule that it clears, or none and then all."""
+    kinds = {"+": "circuit_breaker_triggered", "-": "circuit_breaker_cleared"}
+    bot.database(*(
+        (kinds[word[0]], END - 50 + number, {"rule": word[1:] or None, "action": "halt"})
+        for number, word in enumerate(words.split())
+    ))  # fmt: skip
+    state = report()["risk"]["circuit_breaker_state"]
+    assert (state["triggered"], state["rule"]) == expected
+
+
+def test_8_a_breaker_that_was_triggered_before_the_window_is_open(bot, report):
+    """Until a clear, which may be in it."""
+    trigger = ("circuit_breaker_triggered", END - DAY - 500, {"rule": "A", "action": "halt"})
+    for later, expected in ((("fill", END - 50, {"pnl": 1}), True), (("circuit_breaker_cleared", END - 50, {}), False)):
+        bot.paths.events_db.unlink(missing_ok=True)
+        bot.database(trigger, later)
+        assert report()["risk"]["circuit_breaker_state"]["triggered"] is expected
 
 
 def test_9_trades_without_fills_are_trades(bot, report, command):
@@ -169,3 +206,28 @@ def test_10_what_a_killed_bot_left_is_read_and_not_touched(bot, report):
     assert {
         path.name: path.read_bytes() for path in bot.paths.folder.iterdir() if not path.name.endswith("-shm")
     } == copies
+
+
+def test_alerts_about_one_order_are_one_order(bot, report):
+    """orders.db counts where it can be read; else each order that alerts name, once."""
+    alerts = [("unfilled_order_alert", END - 500 + n, {"order_id": f"o-{n % 2}"}) for n in range(7)]
+    bot.database(*alerts)
+    assert report()["health"]["unfilled_orders"] == 2
+    bot.orders(("open", "2026-02-28T20:00:00Z"), ("filled", "2026-02-28T20:00:00Z"))
+    assert report()["health"]["unfilled_orders"] == 1
+
+
+def test_orders_that_were_not_executed_are_no_trades(bot, report, daily_text):
+    """Whatever the case of their status; how many they are is said."""
+    statuses = ("rejected", "FAILED", "cancelled", "canceled", "expired", "filled", None)
+    bot.database(*(("trade", END - 50, {"symbol": "A", "status": status}) for status in statuses))
+    assert report()["trades"]["total"] == 2
+    assert "5 trade events of orders that were rejected" in daily_text()
+
+
+def test_control_characters_do_not_reach_the_terminal(bot, daily_text):
+    """Of what the bot wrote about itself, tabs and line breaks included."""
+    bot.database(("runtime_start", END - 50, {"version": "1\n2\t3", "na\tme": "x"}))
+    text = daily_text()
+    assert "1 2 3" in text
+    assert all(sign.isprintable() for line in text.split("\n") for sign in line)

@@ -1,5 +1,6 @@
 """``events.db`` in every state in which a bot, a crash or an operator leaves it."""
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -213,6 +214,27 @@ def test_a_damaged_database_hides_no_good_file_of_lines(bot, paths, skipped, how
         assert skipped.counts["events_db", Why.DAMAGED] == 1
     else:
         assert found == ["fill"]
+
+
+@pytest.mark.parametrize("place", [0.2, 0.5, 0.95])
+@pytest.mark.parametrize("asked", [None, {"trade"}])
+def test_one_damaged_page_hides_no_row_before_it(bot, paths, skipped, place, asked):
+    """Within a window of rows too: all that SQLite itself reads before the damage comes, and then it is told."""
+    damaged(bot, "not at all")
+    content = bytearray(bot.database.read_bytes())
+    leaves = [at for at in range(0, len(content), 4096) if content[at] == 0x0D]  # pages of a table's rows
+    at = leaves[int(len(leaves) * place)]
+    content[at : at + 4096] = b"\xaa" * 4096
+    bot.database.write_bytes(content)
+    readable = 0
+    connection = sqlite3.connect(bot.database)
+    with contextlib.suppress(sqlite3.DatabaseError):
+        for _ in connection.execute("SELECT * FROM events ORDER BY rowid"):
+            readable += 1
+    connection.close()
+    found = kinds(paths, skipped, kinds=asked)
+    assert 3000 > len(found) >= readable > 10
+    assert skipped.counts == {("events_db", Why.DAMAGED): 1}
 
 
 @pytest.mark.parametrize("how", ["no database", "empty", "another schema"])

@@ -17,7 +17,7 @@ from gpt_trader_telemetry.replay.threshold_file import thresholds_of
 from gpt_trader_telemetry.runtime_data.database import UnreadableError
 from gpt_trader_telemetry.runtime_data.events import read_events
 from gpt_trader_telemetry.runtime_data.skipped import Skipped
-from gpt_trader_telemetry.runtime_data.values import unix_time
+from gpt_trader_telemetry.runtime_data.values import EARLIEST, unix_time
 from gpt_trader_telemetry.settings import environment
 from gpt_trader_telemetry.thresholds import MARKET_DATA_STALENESS_SECONDS, WS_STALENESS_SECONDS, Thresholds
 
@@ -117,7 +117,7 @@ def _lead(thresholds: Thresholds) -> float:
 
 def _time(text: str) -> float:
     seconds = unix_time(text)
-    if seconds is None:
+    if seconds is None or seconds < EARLIEST:  # a year alone is no time
         raise ValueError(text)
     return seconds
 

@@ -19,7 +19,7 @@ from gpt_trader_telemetry.report.sources import NoDataError, daily_report
 from gpt_trader_telemetry.report.text import as_text
 from gpt_trader_telemetry.report.window import window_of
 from gpt_trader_telemetry.runtime_data.orders import ALERT_AFTER
-from gpt_trader_telemetry.runtime_data.values import finite, unix_time
+from gpt_trader_telemetry.runtime_data.values import EARLIEST, finite, unix_time
 from gpt_trader_telemetry.settings import environment
 
 __all__ = ["Exit", "add_arguments", "run"]
@@ -135,7 +135,7 @@ def _date(text: str) -> date:
 
 def _moment(text: str) -> datetime:
     seconds = unix_time(text)
-    if seconds is None:
+    if seconds is None or seconds < EARLIEST:  # a year alone is no time
         raise ValueError(text)
     return datetime.fromtimestamp(seconds, UTC)
 

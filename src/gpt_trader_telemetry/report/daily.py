@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from gpt_trader_telemetry.health.scrub import scrub_details, scrub_text
+from gpt_trader_telemetry.report.breaker import Breaker
 from gpt_trader_telemetry.report.figures import (
     Curves,
     DailyReport,
@@ -45,6 +46,8 @@ class Beside:
     """The newest equity known at the window's end from elsewhere than its events, and when it was."""
     unfilled: int | None = None
     """Orders that ``orders.db`` shows unfilled for too long at the window's end; None where it cannot be read."""
+    partial: bool = False
+    """Whether the log is damaged, and only what stands before the damage was read."""
     notes: Sequence[str] = ()
     """What the readers have to say."""
 
@@ -74,7 +77,11 @@ def report_of(tally: Tally, *, profile: str, now: datetime, beside: Beside | Non
         health=_health(tally, beside),
         runtime=_runtime(tally.latest["runtime_start"]),
         notes=notes_of(
-            tally, unfilled=beside.unfilled, measured=pnl["total"] is None and change is not None, more=beside.notes
+            tally,
+            unfilled=beside.unfilled,
+            measured=pnl["total"] is None and change is not None,
+            partial=beside.partial,
+            more=beside.notes,
         ),
         curves=Curves(
             equity=tally.equity_curve.points(), pnl=tally.pnl_curve.points(), drawdown=tally.drawdown_curve.points()
@@ -184,12 +191,11 @@ def _symbol(name: str, tally: SymbolTally) -> SymbolFigures:
 
 
 def _health(tally: Tally, beside: Beside) -> Health:
-    alerts = tally.counts["unfilled_order_alert"]
-    unfilled = beside.unfilled if alerts == 0 else max(alerts, beside.unfilled or 0)
+    told = len(tally.alerted) or None  # an order is told of again and again
     return Health(
         stale_marks=tally.counts["stale_mark_detected"],
         ws_reconnects=tally.counts["websocket_reconnect"],
-        unfilled_orders=unfilled,
+        unfilled_orders=told if beside.unfilled is None else beside.unfilled,
         api_errors=tally.counts["api_error"],
         liveness=_liveness(tally),
     )
@@ -215,12 +221,13 @@ def _liveness(tally: Tally) -> dict[str, Any]:
     }
 
 
-def _breaker(latest: Latest) -> dict[str, Any]:
-    event: Event | None = latest.value
-    if event is None:
+def _breaker(breaker: Breaker) -> dict[str, Any]:
+    state = breaker.state()
+    if state is None:
         return {}
+    triggered, at, event = state
     fields = scrub_details({name: event.payload.get(name) for name in ("rule", "action")})
-    return {"triggered": event.kind == "circuit_breaker_triggered", **fields, "timestamp": _iso(latest)}
+    return {"triggered": triggered, **fields, "timestamp": datetime.fromtimestamp(at, UTC).isoformat()}
 
 
 def _runtime(latest: Latest) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from gpt_trader_telemetry.report.tally import MAX_SYMBOLS, Tally
 
 
 def notes_of(
-    tally: Tally, *, unfilled: int | None, measured: bool = False, more: Sequence[str] = ()
+    tally: Tally, *, unfilled: int | None, measured: bool = False, partial: bool = False, more: Sequence[str] = ()
 ) -> tuple[str, ...]:
     """Return what is to be said of a report's figures, the most important first.
 
@@ -15,9 +15,11 @@ def notes_of(
         tally: what was counted.
         unfilled: what ``orders.db`` shows; None where it cannot be read.
         measured: whether the change of equity is that of equity itself.
+        partial: whether only what stands before a damage was read.
         more: what the readers have to say.
     """
     return (
+        *_of_damage(tally, partial=partial),
         *_of_trades(tally),
         *_of_pnl(tally),
         *_of_equity(tally, measured=measured),
@@ -26,8 +28,19 @@ def notes_of(
     )
 
 
+def _of_damage(tally: Tally, *, partial: bool) -> list[str]:
+    if not partial:
+        return []
+    upto = f"up to {_moment(tally.newest)}" if tally.newest is not None else "none of that time"
+    which = f"of its events those before the damage are counted, {upto}"
+    return [f"This report is on a part of its time only: the database is damaged, and {which}."]
+
+
 def _of_trades(tally: Tally) -> list[str]:
     outcomes, notes = tally.outcomes, []
+    if tally.unexecuted:
+        what = _count(tally.unexecuted, "trade event")
+        notes.append(f"{what} of orders that were rejected, cancelled, failed or expired not counted as executed.")
     if tally.trades and not tally.fills:
         notes.append(
             f"{_count(tally.trades, 'trade')} executed, and no fill event says what they came to: wins, losses, win "

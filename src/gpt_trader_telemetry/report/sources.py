@@ -3,8 +3,11 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 from typing import Final, TypeAlias
 
+from gpt_trader_telemetry.health.scrub import scrub_text
+from gpt_trader_telemetry.report.breaker import BREAKER_KINDS
 from gpt_trader_telemetry.report.daily import Beside, report_of
 from gpt_trader_telemetry.report.figures import DailyReport
 from gpt_trader_telemetry.report.tally import Tally, equity_of
@@ -12,15 +15,18 @@ from gpt_trader_telemetry.report.window import Window
 from gpt_trader_telemetry.runtime_data.database import Trouble, UnreadableError
 from gpt_trader_telemetry.runtime_data.event import Event
 from gpt_trader_telemetry.runtime_data.events import read_events
-from gpt_trader_telemetry.runtime_data.latest import latest_event
+from gpt_trader_telemetry.runtime_data.latest import earlier_events, latest_event
+from gpt_trader_telemetry.runtime_data.log import EVENTS_DB
 from gpt_trader_telemetry.runtime_data.metrics import read_metrics_file
 from gpt_trader_telemetry.runtime_data.orders import ALERT_AFTER, unfilled_orders
 from gpt_trader_telemetry.runtime_data.paths import ProfilePaths
-from gpt_trader_telemetry.runtime_data.skipped import Skipped
+from gpt_trader_telemetry.runtime_data.skipped import Skipped, Why
 
 Watch: TypeAlias = Callable[[Iterable[Event]], Iterable[Event]]
 """Passes events on and shows how many they are."""
 
+_LOOKED_AT: Final = 1000
+_NAMED: Final = 10
 _AHEAD: Final = 60.0
 """Seconds by which ``metrics.json`` may be newer than now: it is rewritten while the report is made."""
 
@@ -55,12 +61,24 @@ def daily_report(
         tally.take_latest(event)
     equity = _equity(paths, window, tally, skipped, is_now=window.end >= now.timestamp())
     if not tally.events and (equity is None or equity[0] < window.start):
-        raise NoDataError(f"{paths.folder} has no event of that time; a longer --lookback-hours may reach some")
+        if not (others := _others(paths, window)):
+            raise NoDataError(f"{paths.folder} has no event of that time; a longer --lookback-hours may reach some")
+    else:
+        others = []
     unfilled, notes = _unfilled(paths, window, skipped, unfilled_after)
+    if others:
+        notes.insert(0, f"Of that time the log has only events that tell no figure: {', '.join(others)}.")
+    partial = skipped.counts[EVENTS_DB, Why.DAMAGED] > 0
     if skipped.total:
         notes.append(f"Records left out or only partly used: {skipped}.")
-    beside = Beside(equity=equity, unfilled=unfilled, notes=notes)
+    beside = Beside(equity=equity, unfilled=unfilled, partial=partial, notes=notes)
     return report_of(tally, profile=paths.profile, now=now, beside=beside)
+
+
+def _others(paths: ProfilePaths, window: Window) -> list[str]:
+    """Return kinds of the first events of the window, whatever they are."""
+    events = read_events(paths, since=window.start, until=window.end, skipped=Skipped())
+    return sorted({scrub_text(event.kind) for event in islice(events, _LOOKED_AT)})[:_NAMED]
 
 
 def _equity(
@@ -77,7 +95,13 @@ def _equity(
     if tally.equity.value is not None:
         return None
     try:
-        event = latest_event(paths, "cycle_metrics", window.start, lambda event: equity_of(event.payload) is not None)
+        event = latest_event(
+            paths,
+            "cycle_metrics",
+            window.start,
+            lambda event: equity_of(event.payload) is not None,
+            containing='"equity"',
+        )
     except UnreadableError:
         return None
     equity = None if event is None else equity_of(event.payload)
@@ -91,6 +115,8 @@ def _latest(paths: ProfilePaths, tally: Tally) -> tuple[list[Event], frozenset[s
     """
     try:
         found = [latest_event(paths, kind, tally.window.end) for kind in tally.latest]
+        for event in earlier_events(paths, BREAKER_KINDS, tally.window.start):
+            tally.breaker.take(event.at or 0.0, event)
     except UnreadableError:
         return [], tally.kinds
     return [event for event in found if event is not None], tally.kinds - tally.latest.keys()

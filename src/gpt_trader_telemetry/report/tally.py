@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
+from gpt_trader_telemetry.report.breaker import Breaker
 from gpt_trader_telemetry.report.curve import Curve
 from gpt_trader_telemetry.report.money import EXACT, ZERO, amount_of
 from gpt_trader_telemetry.report.outcomes import Outcomes, RunningSum
@@ -19,10 +20,12 @@ from gpt_trader_telemetry.runtime_data.values import text
 MAX_SYMBOLS: Final = 5000
 MAX_GUARDS: Final = 500
 """Names that are told apart; those that come after are counted together, as OTHERS."""
+MAX_ORDERS: Final = 100_000
 OTHERS: Final = "(others)"
 NAMELESS: Final = "unknown"
 """A guard, or a symbol's unrealized, that was written without a name."""
 
+_NOT_EXECUTED: Final = frozenset({"rejected", "failed", "cancelled", "canceled", "expired"})
 LIVENESS_KINDS: Final = ("heartbeat", "price_tick")
 
 
@@ -60,10 +63,14 @@ class Tally:
         self.window = window
         self.events = 0
         """Events within the window."""
+        self.newest: float | None = None
+        """When the newest of them was."""
         self.undated = 0
         self.outcomes = Outcomes()
         self.fills = 0
         self.trades = 0
+        self.unexecuted = 0
+        """``trade`` events whose status says that nothing was traded."""
         self.realized: Decimal | None = None
         """The sum of ``pnl_update.realized_pnl``; None while there was none that could be read."""
         self.funding: Decimal | None = None
@@ -75,8 +82,10 @@ class Tally:
         self.unplaced = SymbolTally()
         """What named no symbol."""
         self.guards: dict[str, int] = {}
-        self.breaker = Latest()
-        self.counts = {"stale_mark_detected": 0, "websocket_reconnect": 0, "unfilled_order_alert": 0, "api_error": 0}
+        self.breaker = Breaker()
+        self.counts = {"stale_mark_detected": 0, "websocket_reconnect": 0, "api_error": 0}
+        self.alerted: set[str | None] = set()
+        """Orders that an alert said were not filled in time; those without a name are one."""
         self.latest = {kind: Latest() for kind in (*LIVENESS_KINDS, "runtime_start")}
         self.equity = Latest()
         self.first_equity: tuple[float, Decimal] | None = None
@@ -95,6 +104,7 @@ class Tally:
             "circuit_breaker_triggered": self._breaker,
             "circuit_breaker_cleared": self._breaker,
             "cycle_metrics": self._cycle,
+            "unfilled_order_alert": self._alert,
             **dict.fromkeys(self.counts, self._count),
             **dict.fromkeys(self.latest, self._latest),
         }
@@ -111,6 +121,7 @@ class Tally:
             self.undated += 1
         elif at in self.window:
             self.events += 1
+            self.newest = at if self.newest is None or at > self.newest else self.newest
             taker = self._takers.get(event.kind)
             if taker is not None:
                 taker(at, event)
@@ -158,6 +169,9 @@ class Tally:
             self.running.take(at, pnl)
 
     def _trade(self, at: float, event: Event) -> None:
+        if (text(event.payload.get("status")) or "").casefold() in _NOT_EXECUTED:
+            self.unexecuted += 1
+            return
         self.trades += 1
         self._symbol(event).trades += 1
 
@@ -208,6 +222,10 @@ class Tally:
 
     def _count(self, at: float, event: Event) -> None:
         self.counts[event.kind] += 1
+
+    def _alert(self, at: float, event: Event) -> None:
+        if len(self.alerted) < MAX_ORDERS:
+            self.alerted.add(text(event.payload.get("order_id")))
 
     def _latest(self, at: float, event: Event) -> None:
         self.latest[event.kind].take(at, event)

@@ -174,4 +174,5 @@ def _beside(left: Sequence[str], right: Sequence[str]) -> list[str]:
 
 
 def _cut(text: str, width: int) -> str:
+    text = "".join(sign if sign.isprintable() else " " for sign in text)
     return text if len(text) <= width else text[: max(0, width - 2)] + ".."

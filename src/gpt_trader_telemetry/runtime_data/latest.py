@@ -4,16 +4,17 @@ A log is in order of time but for a few rows, so the place is found by halving; 
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from typing import Final
 
 from gpt_trader_telemetry.runtime_data.database import opened
 from gpt_trader_telemetry.runtime_data.event import Event
-from gpt_trader_telemetry.runtime_data.log import _COLUMNS, Row
+from gpt_trader_telemetry.runtime_data.log import _COLUMNS, ColumnClock, Row
 from gpt_trader_telemetry.runtime_data.paths import ProfilePaths
 from gpt_trader_telemetry.runtime_data.record import CYCLE_METRICS, METRIC, BadRecordError
 
-__all__ = ["latest_event"]
+__all__ = ["earlier_events", "latest_event"]
 
 _LOOKED_AT: Final = 2000
 """Rows that are looked at: the one that is sought is nearly always among the first."""
@@ -23,7 +24,12 @@ _LAST: Final = 2**63 - 1
 
 
 def latest_event(
-    paths: ProfilePaths, kind: str, before: float, accept: Callable[[Event], bool] = lambda _event: True
+    paths: ProfilePaths,
+    kind: str,
+    before: float,
+    accept: Callable[[Event], bool] = lambda _event: True,
+    *,
+    containing: str = "",
 ) -> Event | None:
     """Return the newest event of a kind that happened before a moment, from ``events.db``; None where none is found.
 
@@ -31,6 +37,7 @@ def latest_event(
         paths: the profile's files.
         kind: the event's kind.
         before: seconds since 1970.
+        containing: what its payload has somewhere as text; rows without it are passed over quickly.
         accept: tells whether an event will do.
 
     Raises:
@@ -40,7 +47,7 @@ def latest_event(
     with opened(paths.events_db) as connection:
         latest: Event | None = None
         past = 0
-        for event in _events(connection, written, _boundary(connection, written, before), _LOOKED_AT):
+        for event in _events(connection, written, _boundary(connection, written, before), _LOOKED_AT, containing):
             if event.kind != kind or event.at is None or event.at >= before or not accept(event):
                 continue
             if latest is None or event.at > (latest.at or 0.0):
@@ -49,6 +56,22 @@ def latest_event(
             if past > _DISORDER:
                 break
         return latest
+
+
+def earlier_events(paths: ProfilePaths, kinds: Collection[str], before: float) -> list[Event]:
+    """Return the newest events of rare kinds that happened before a moment, from ``events.db``, in written order.
+
+    Raises:
+        UnreadableError: the database cannot be read.
+    """
+    with opened(paths.events_db) as connection:
+        found = [
+            event
+            for kind in kinds
+            for event in _events(connection, kind, _boundary(connection, kind, before), _LOOKED_AT)
+            if event.at is not None and event.at < before
+        ]
+    return sorted(found, key=lambda event: event.position)
 
 
 def _boundary(connection: sqlite3.Connection, written: str, before: float) -> int:
@@ -69,15 +92,21 @@ def _boundary(connection: sqlite3.Connection, written: str, before: float) -> in
     return after[0] if after is not None and isinstance(after[0], int) else _LAST
 
 
-def _events(connection: sqlite3.Connection, written: str, upto: int, most: int) -> Iterator[Event]:
+def _events(
+    connection: sqlite3.Connection, written: str, upto: int, most: int, containing: str = ""
+) -> Iterator[Event]:
     """Yield the events of a type with ids up to one, the last first; a bad row is for the log's reader to count."""
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM events WHERE event_type = ? AND rowid <= ? "  # noqa: S608 - ours
-        "ORDER BY rowid DESC LIMIT ?",
-        (written, upto, most),
+        "AND instr(payload, ?) ORDER BY rowid DESC LIMIT ?",
+        (written, upto, containing, most),
     )
-    for row in rows:
-        try:
-            yield Row(*row).event()
-        except BadRecordError:
-            continue
+    clock: ColumnClock | None = None
+    for values in rows:
+        row = Row(*values)
+        with suppress(BadRecordError):
+            event = row.event()
+            if event.at is None:
+                clock = clock or ColumnClock(connection, row.id)
+                event = event._replace(at=clock.time_of(row.written))
+            yield event

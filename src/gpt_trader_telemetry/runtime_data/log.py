@@ -13,6 +13,7 @@ from gpt_trader_telemetry.runtime_data.skipped import Skipped
 
 __all__ = [
     "EVENTS_DB",
+    "ColumnClock",
     "Row",
     "Superseded",
     "Window",
@@ -46,6 +47,8 @@ _QUARTER: Final = 900
 _SLOW: Final = 60
 """Seconds that a bot may take from noting a time to writing the row."""
 _FURTHEST: Final = 14 * 3600
+_DISORDERED: Final = "ids are not in order"
+"""As in a damaged tree, which may lead back into itself."""
 _LAST_ID: Final = 2**63 - 1
 
 _COLUMNS: Final = f"rowid, timestamp, event_type, iif(length(CAST(payload AS BLOB)) > {LARGEST}, NULL, payload), bot_id"
@@ -168,24 +171,41 @@ def read_window(
     """
     connection.execute("BEGIN")  # the bot may prune between two statements
     try:
-        first = first_id(connection, after)
-        if first is None or first > upto:
-            return Window([], [], {}, upto)
-        rows, last = _rows(connection, first, min(first + WINDOW - 1, upto), written, counted)
-        counts, newest_rows = _counts(connection, first, last, counted)
-        for row in rows:  # of these kinds, the ones that are no objects
-            if isinstance(row.kind, bytes) and (kind := row.kind.decode("utf-8", "replace")) in counts:
-                counts[kind] -= 1
-        clock = _ColumnClock(connection, first)
-        events = _events(rows, clock, skipped, superseded)
+        while True:
+            first = first_id(connection, after)
+            if first is None or first > upto:
+                return Window([], [], {}, upto)
+            if first <= after:
+                raise sqlite3.DatabaseError(_DISORDERED)
+            last = min(first + WINDOW - 1, upto)
+            try:
+                rows, last, newest_rows, counts = _read_range(connection, first, last, written, counted)
+                break
+            except sqlite3.DatabaseError as error:
+                if isinstance(error, sqlite3.OperationalError) or last == first:
+                    raise
+                upto = (first + last) // 2  # up to the damage there are good rows
+        events = _events(rows, ColumnClock(connection, first), skipped, superseded)
+        return Window(events, newest_rows, counts, last)
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def _read_range(
+    connection: sqlite3.Connection, first: int, last: int, written: Collection[str] | None, counted: Collection[str]
+) -> tuple[list[Row], int, list[Row], dict[str, int]]:
+    """Return the rows to make events of, the id up to which they go, the newest rows, and the counts."""
+    rows, last = _rows(connection, first, last, written, counted)
+    counts, newest_rows = _counts(connection, first, last, counted)
+    for row in rows:  # of these kinds, the ones that are no objects
+        if isinstance(row.kind, bytes) and (kind := row.kind.decode("utf-8", "replace")) in counts:
+            counts[kind] -= 1
     newest_rows = sorted({*newest_rows, *rows[-MOST_NEWEST:]}, key=lambda row: row.id)
-    return Window(events, newest_rows[-MOST_NEWEST:], counts, last)
+    return rows, last, newest_rows[-MOST_NEWEST:], counts
 
 
-def _events(rows: list[Row], clock: "_ColumnClock", skipped: Skipped, superseded: Superseded | None) -> list[Event]:
+def _events(rows: list[Row], clock: "ColumnClock", skipped: Skipped, superseded: Superseded | None) -> list[Event]:
     events = []
     for row in reversed(rows):
         if superseded is not None and superseded.is_superseded(row):
@@ -219,6 +239,8 @@ def _rows(
     size = 0
     for row in cursor:
         found = Row(*row)
+        if found.id < (rows[-1].id + 1 if rows else first):
+            raise sqlite3.DatabaseError(_DISORDERED)
         rows.append(found)
         size += len(found.payload) if isinstance(found.payload, bytes) else 0
         if size > _BYTES:
@@ -251,7 +273,7 @@ def _marks(values: Collection[str]) -> str:
     return ", ".join("?" * len(values))
 
 
-class _ColumnClock:
+class ColumnClock:
     """Reads the time column, which on SQLite 3.40 is off by the host's distance from UTC.
 
     How far it is off shows in rows nearby that have a time in their payload too.
@@ -272,12 +294,20 @@ class _ColumnClock:
         return column - self._ahead
 
     def _measured(self) -> float:
-        rows = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM events WHERE rowid BETWEEN ? AND ?"  # noqa: S608 - ours
-            " AND +event_type IN ('heartbeat', 'price_tick', 'metric', 'runtime_start') LIMIT 5",
-            (max(0, self._near - _NEARBY), min(_LAST_ID, self._near + _NEARBY)),
-        ).fetchall()
-        found = [ahead for row in rows if (ahead := _ahead(Row(*row))) is not None]
+        found: list[float] = []
+        try:
+            for row in self._connection.execute(
+                f"SELECT {_COLUMNS} FROM events WHERE rowid BETWEEN ? AND ?"  # noqa: S608 - ours
+                " AND +event_type IN ('heartbeat', 'price_tick', 'metric', 'runtime_start') LIMIT 5",
+                (max(0, self._near - _NEARBY), min(_LAST_ID, self._near + _NEARBY)),
+            ):
+                ahead = _ahead(Row(*row))
+                if ahead is not None:
+                    found.append(ahead)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise
+            # Nearby damage is for the reader to find; what was measured before it holds.
         return statistics.median_low(found) if found else 0.0
 
 
@@ -287,7 +317,7 @@ def time_of(connection: sqlite3.Connection, row: Row) -> float | None:
         at = row.event().at
         if at is not None:
             return at
-    return _ColumnClock(connection, row.id).time_of(row.written)
+    return ColumnClock(connection, row.id).time_of(row.written)
 
 
 def _ahead(row: Row) -> float | None:

@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-__all__ = ["fields_of", "finite", "text", "unix_time"]
+__all__ = ["EARLIEST", "fields_of", "finite", "text", "unix_time"]
 
+EARLIEST: Final = 1e8
+"""Seconds since 1970 below which a number that people give for a time is a slip, such as a year alone."""
 _LONGEST: Final = 100
 _DIVISORS: Final = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
 """Above these, Unix time is in nanoseconds, microseconds, milliseconds: exchanges send all of them."""
