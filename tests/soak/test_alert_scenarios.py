@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.skipif(bool(MISSING), reason=f"{' and '.join(MISSING)} not on this machine"),
 ]
 
-CALM = 32.0
+CALM = 95.0
 """Seconds of peace: a bot has reported for eight minutes before it can be missed."""
 TROUBLE = 45.0
 """Seconds of trouble: a quarter of an hour for the bots, time for the slowest of the alerts."""
