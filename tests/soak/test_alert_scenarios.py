@@ -27,7 +27,7 @@ pytestmark = [
 ]
 
 CALM = 95.0
-"""Seconds of peace: a bot has reported for eight minutes before it can be missed."""
+"""Seconds of peace: half an hour of a bot's, before which nobody knows what is usual for it."""
 TROUBLE = 45.0
 """Seconds of trouble: a quarter of an hour for the bots, time for the slowest of the alerts."""
 BREAK = 1.5
