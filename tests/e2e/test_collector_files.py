@@ -17,4 +17,4 @@ def test_prometheus_takes_the_configuration_and_its_rules() -> None:
         ["promtool", "check", "config", str(COLLECTOR / "prometheus.yml")], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert sorted(int(number) for number in re.findall(r"(\d+) rules found", done.stdout)) == [4, 35]
+    assert sorted(int(number) for number in re.findall(r"(\d+) rules found", done.stdout)) == [4, 39]
