@@ -89,3 +89,62 @@ def test_without_tracing_recording_is_a_bare_append(telemetry) -> None:
     site = call.__gpt_trader_site__
     assert site.succeeded.__name__ == "append"
     assert type(site.succeeded).__name__ == "builtin_function_or_method"
+
+
+def test_every_place_that_records_into_a_series_leaves_exemplars() -> None:
+    """A place that comes later takes nothing away from the first."""
+    provider = TracerProvider(shutdown_on_exit=False)
+    tracer = provider.get_tracer("bot")
+    with Telemetry(Settings(), tracer_provider=provider) as telemetry:
+        first = telemetry.cycle()(lambda: None)
+        telemetry.cycle()(lambda: None)
+        with telemetry.cycle():
+            pass
+        with tracer.start_as_current_span("first") as span:
+            first()
+        (exemplar,) = exemplars_of(telemetry).values()
+        assert exemplar.labels["trace_id"] == f"{span.get_span_context().trace_id:032x}"
+
+
+def test_a_rare_slow_value_is_not_pushed_out_by_many_quick_ones() -> None:
+    """One exemplar a bucket, however many values come between two folds."""
+    provider = TracerProvider(shutdown_on_exit=False)
+    with (
+        Telemetry(Settings(), tracer_provider=provider) as telemetry,
+        provider.get_tracer("bot").start_as_current_span("cycle"),
+    ):
+        telemetry.record_histogram(NAME, 99.0, {"result": "ok"})
+        for _ in range(500):
+            telemetry.record_histogram(NAME, 0.002, {"result": "ok"})
+        assert {le: one.value for le, one in exemplars_of(telemetry).items()} == {"0.005": 0.002, "+Inf": 99.0}
+
+
+def test_a_forked_child_has_no_exemplar_of_its_parents() -> None:
+    """What waited at the fork is the parent's."""
+    provider = TracerProvider(shutdown_on_exit=False)
+    with Telemetry(Settings(), tracer_provider=provider) as telemetry:
+        telemetry._pipeline._ticker.stop()
+        with provider.get_tracer("bot").start_as_current_span("cycle"):
+            telemetry.record_histogram(NAME, 0.3, {"result": "ok"})
+        telemetry._pipeline.recorder.reset_after_fork()
+        telemetry.record_histogram(NAME, 0.002, {"result": "ok"})
+        assert exemplars_of(telemetry) == {}
+
+
+@pytest.mark.parametrize("histogram", ["explicit_bucket_histogram", "base2_exponential_bucket_histogram"])
+def test_a_delta_carries_the_exemplars_of_its_own_values(histogram: str) -> None:
+    """Those of earlier values went with them."""
+    provider = TracerProvider(shutdown_on_exit=False)
+    with http_receiver() as received:
+        settings = Settings(otlp_endpoint=received.endpoint, otlp_temporality="delta", otlp_histogram=histogram)
+        with (
+            Telemetry(settings, tracer_provider=provider) as telemetry,
+            provider.get_tracer("bot").start_as_current_span("cycle"),
+        ):
+            sent = []
+            for value in (0.3, 0.001):
+                telemetry.record_histogram(NAME, value, {"result": "ok"})
+                assert telemetry.flush()
+                (point,) = received.points(NAME).values()
+                sent.append([item.as_double for item in point.exemplars])
+            assert sent == [[0.3], [0.001]]

@@ -76,6 +76,8 @@ def _since(last: Any, point: Any) -> Any:
     point = replace(point, min=None, max=None)
     if last is None:
         return point
+    # Those of before have been sent with the values that they belong to.
+    point = replace(point, exemplars=[one for one in point.exemplars if one.time_unix_nano > last.time_unix_nano])
     totals = {"count": point.count - last.count, "sum": point.sum - last.sum}
     if isinstance(point, HistogramDataPoint):
         counts = [now - then for now, then in zip(point.bucket_counts, last.bucket_counts, strict=True)]

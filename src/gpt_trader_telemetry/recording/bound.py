@@ -174,6 +174,7 @@ class BoundRecorder:
         self.start_time_ns = time.time_ns()
         for feed in self._structure.feeds.values():
             feed.pending.clear()
+            feed.exemplars.clear()
         for family in self._structure.families.values():
             for cell in family.cells.values():
                 cell.reset()

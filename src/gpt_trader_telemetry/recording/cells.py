@@ -1,23 +1,23 @@
 """Cells: where values of one series are summed up, and the feeds that lead to them.
 
-Only a fold writes to a cell, and folds are made one at a time (``BoundRecorder`` holds a lock around them),
-so cells need no locks of their own. The recording side only ever appends to a feed's list.
+Only a fold writes to a cell, but for a gauge's, which is set by one assignment. Folds are made one at a time
+(``BoundRecorder`` holds a lock around them), so cells need no locks of their own. The recording side only ever appends
+to a feed's list.
 """
 
 import math
 from bisect import bisect_left, bisect_right
-from collections import deque
 from collections.abc import Sequence
 
 from gpt_trader_telemetry.recording.exemplars import Exemplar, Sample
 from gpt_trader_telemetry.recording.exponential import ExponentialBuckets
 from gpt_trader_telemetry.recording.recorder import Observe, Take
 
-WAITING_EXEMPLARS = 64
-"""Exemplars that a feed holds between two folds; older ones give way."""
-
 FOLD_CHUNK = 2048
-"""Values folded at a time: sorting this many takes a fraction of a millisecond."""
+"""Values folded at a time: this many take a fraction of a millisecond, and then other threads may have their turn."""
+
+EXPONENTIAL_FOLD_CHUNK = 512
+"""The same where a value's bucket is a logarithm's, which takes four times as long."""
 
 
 class CounterCell:
@@ -161,25 +161,31 @@ class Feed:
     index below a length once read keeps its value until the folder, of which there is one at a time, deletes it.
     """
 
-    __slots__ = ("exemplars", "keepers", "pending", "takers")
+    __slots__ = ("bounds", "chunk", "exemplars", "keepers", "pending", "takers")
 
     def __init__(self, takers: Sequence[Take], keepers: Sequence[HistogramCell] = ()) -> None:
         self.pending: list[float] = []
         self.takers = tuple(takers)
         self.keepers = tuple(keepers)
         """The histograms that keep exemplars of these values."""
-        self.exemplars: deque[Exemplar] | None = None
+        exponential = any(cell.exponential is not None for cell in self.keepers)
+        self.chunk = EXPONENTIAL_FOLD_CHUNK if exponential else FOLD_CHUNK
+        self.bounds = self.keepers[0].bounds if self.keepers else ()
+        self.exemplars: dict[int, Exemplar] = {}
+        """The latest exemplar of each bucket since the last fold: many quick values push out no rare slow one.
+
+        Observers hold this very dict, so it is emptied in place. Setting an item and popping one are each atomic.
+        """
 
     def sampling(self, sample: Sample) -> Observe:
         """Return what records a value and the exemplar that ``sample`` gives for it."""
-        self.exemplars = self.exemplars or deque(maxlen=WAITING_EXEMPLARS)
-        append, keep = self.pending.append, self.exemplars.append
+        append, exemplars, bounds = self.pending.append, self.exemplars, self.bounds
 
         def observe(value: float) -> None:
             append(value)
             exemplar = sample(value)
             if exemplar is not None:
-                keep(exemplar)
+                exemplars[bisect_left(bounds, value)] = exemplar
 
         return observe
 
@@ -188,13 +194,13 @@ class Feed:
         pending = self.pending
         end = len(pending)
         while end:
-            start = max(0, end - FOLD_CHUNK)
+            start = max(0, end - self.chunk)
             batch = pending[start:end]
             del pending[start:end]
             for take in self.takers:
                 take(batch)
             end = start
-        while self.exemplars:  # None where nothing samples
-            exemplar = self.exemplars.popleft()
+        for bucket in list(self.exemplars):
+            exemplar = self.exemplars.pop(bucket)
             for cell in self.keepers:
                 cell.keep(exemplar)
