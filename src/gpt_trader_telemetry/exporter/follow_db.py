@@ -68,7 +68,10 @@ def _follow(connection: sqlite3.Connection, position: Position, reading: Reading
         for event in window.events:
             reading.take(event)
         reading.skipped.counts.update(skipped.counts)
+        before = position.place
         position.move(marks)
+        if position.place <= before:  # a damaged tree leads back: reading on would never end
+            raise sqlite3.DatabaseError("the log's rows are out of order")
         reading.progress(position.place - began, max(total, position.place) - began)
 
 
