@@ -11,17 +11,16 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from gpt_trader_telemetry.cli.moments import moment
 from gpt_trader_telemetry.errors import ConfigurationError
 from gpt_trader_telemetry.exporter.service import Exporter, Options
 from gpt_trader_telemetry.runtime_data.paths import ProfilePaths
-from gpt_trader_telemetry.runtime_data.values import unix_time
 from gpt_trader_telemetry.settings import Settings
 
 __all__ = ["add_arguments", "run"]
 
 _USAGE: Final = 2
 _MAX_PORT: Final = 65535
-_BEFORE_ANY_BOT: Final = 1e8
 """Seconds since 1970, in 1973: what is below was not meant as a time, such as a year alone."""
 
 
@@ -50,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--token-file", metavar="FILE", help="the bearer token that all but /live and /ready need")
     parser.add_argument("--tls-certificate", metavar="FILE", help="PEM; serve TLS only")
     parser.add_argument("--tls-key", metavar="FILE", help="PEM, where the certificate's file does not hold the key")
-    parser.add_argument("--now", type=_moment, metavar="ISO", help="compute ages as of this moment, for tests")
+    parser.add_argument("--now", type=moment, metavar="ISO", help="compute ages as of this moment, for tests")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -140,12 +139,4 @@ def _port(text: str) -> int:
     return port
 
 
-def _moment(text: str) -> float:
-    moment = unix_time(text)
-    if moment is None or moment < _BEFORE_ANY_BOT:
-        raise ValueError(text)
-    return moment
-
-
 _port.__name__ = "port"
-_moment.__name__ = "ISO time"

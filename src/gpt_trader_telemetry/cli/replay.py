@@ -7,6 +7,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Final
 
+from gpt_trader_telemetry.cli.moments import moment
 from gpt_trader_telemetry.cli.output import answer, say
 from gpt_trader_telemetry.cli.profiles import add_profile_arguments, chosen_profile
 from gpt_trader_telemetry.cli.progress import with_progress
@@ -17,7 +18,6 @@ from gpt_trader_telemetry.replay.threshold_file import thresholds_of
 from gpt_trader_telemetry.runtime_data.database import UnreadableError
 from gpt_trader_telemetry.runtime_data.events import read_events
 from gpt_trader_telemetry.runtime_data.skipped import Skipped
-from gpt_trader_telemetry.runtime_data.values import EARLIEST, unix_time
 from gpt_trader_telemetry.settings import environment
 from gpt_trader_telemetry.thresholds import MARKET_DATA_STALENESS_SECONDS, WS_STALENESS_SECONDS, Thresholds
 
@@ -43,14 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = _EPILOG
     add_profile_arguments(parser)
-    parser.add_argument("--from", dest="start", type=_time, metavar="ISO", help="where to begin (default: the log's)")
-    parser.add_argument("--to", dest="end", type=_time, metavar="ISO", help="where to end (default: the log's)")
+    parser.add_argument("--from", dest="start", type=moment, metavar="ISO", help="where to begin (default: the log's)")
+    parser.add_argument("--to", dest="end", type=moment, metavar="ISO", help="where to end (default: the log's)")
     parser.add_argument(
         "--thresholds", type=Path, metavar="FILE",
         help="TOML, or lines of GPT_TRADER_..._CRIT=value; over those of the environment",
     )  # fmt: skip
     parser.add_argument("--format", choices=("text", "json"), default="text", help="what to print")
-    parser.add_argument("--now", type=_time, metavar="ISO", help="the time it is, instead of the clock's")
+    parser.add_argument("--now", type=moment, metavar="ISO", help="the time it is, instead of the clock's")
 
 
 _EPILOG: Final = """\
@@ -113,13 +113,3 @@ def _lead(thresholds: Thresholds) -> float:
     """Return how long before the start events are read, so that windows are full and ages right when it begins."""
     slowest = max(thresholds.limits(name).crit for name in (WS_STALENESS_SECONDS, MARKET_DATA_STALENESS_SECONDS))
     return thresholds.window_seconds + slowest + 60.0
-
-
-def _time(text: str) -> float:
-    seconds = unix_time(text)
-    if seconds is None or seconds < EARLIEST:  # a year alone is no time
-        raise ValueError(text)
-    return seconds
-
-
-_time.__name__ = "time"

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from gpt_trader_telemetry.cli.moments import moment
 from gpt_trader_telemetry.cli.output import answer, say
 from gpt_trader_telemetry.cli.profiles import add_profile_arguments, chosen_profile
 from gpt_trader_telemetry.cli.progress import with_progress
@@ -19,7 +20,7 @@ from gpt_trader_telemetry.report.sources import NoDataError, daily_report
 from gpt_trader_telemetry.report.text import as_text
 from gpt_trader_telemetry.report.window import window_of
 from gpt_trader_telemetry.runtime_data.orders import ALERT_AFTER
-from gpt_trader_telemetry.runtime_data.values import EARLIEST, finite, unix_time
+from gpt_trader_telemetry.runtime_data.values import finite
 from gpt_trader_telemetry.settings import environment
 
 __all__ = ["Exit", "add_arguments", "run"]
@@ -58,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     daily.add_argument("--output-dir", type=Path, metavar="FOLDER", help="where to save it (default: the profile's)")
     daily.add_argument("--no-save", action="store_true", help="print it alone")
-    daily.add_argument("--now", type=_moment, metavar="ISO", help="the time it is, instead of the clock's")
+    daily.add_argument("--now", type=moment, metavar="ISO", help="the time it is, instead of the clock's")
 
 
 _EPILOG: Final = """\
@@ -93,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> Exit:
-    now = datetime.now(UTC) if arguments.now is None else arguments.now
+    now = datetime.now(UTC) if arguments.now is None else datetime.fromtimestamp(arguments.now, UTC)
     window = window_of(arguments.date, now, arguments.lookback_hours)
     paths = chosen_profile(arguments)
     report = daily_report(
@@ -133,12 +134,4 @@ def _date(text: str) -> date:
     return date.fromisoformat(text)
 
 
-def _moment(text: str) -> datetime:
-    seconds = unix_time(text)
-    if seconds is None or seconds < EARLIEST:  # a year alone is no time
-        raise ValueError(text)
-    return datetime.fromtimestamp(seconds, UTC)
-
-
 _date.__name__ = "date"
-_moment.__name__ = "time"
