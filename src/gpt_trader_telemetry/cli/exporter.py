@@ -21,7 +21,6 @@ __all__ = ["add_arguments", "run"]
 
 _USAGE: Final = 2
 _MAX_PORT: Final = 65535
-"""Seconds since 1970, in 1973: what is below was not meant as a time, such as a year alone."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
