@@ -6,6 +6,7 @@ uv run --group docs docs/build.py --output DIR
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 
 from sphinx.cmd.build import build_main
@@ -18,10 +19,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Build the documentation's site.")
     parser.add_argument("--output", type=Path, default=HERE.parent / "site", metavar="DIR", help="where to (site)")
     output = parser.parse_args().output
-    trees = output.with_name(f".{output.name}-trees")
-    ended = build_main(
-        ["-q", "--fail-on-warning", "--keep-going", "-c", str(HERE), "-d", str(trees), str(HERE.parent), str(output)]
-    )
+    # Everything anew each time: what was read before would not be warned about again.
+    with tempfile.TemporaryDirectory() as trees:
+        options = ["-q", "--fail-on-warning", "--keep-going", "--write-all", "-c", str(HERE), "-d", trees]
+        ended = build_main([*options, str(HERE.parent), str(output)])
     if ended == 0:
         print(f"built {output / 'README.html'}")
     return ended

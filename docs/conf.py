@@ -3,10 +3,13 @@
 The source folder is the root of the checkout, so that relative links between documents need no rewriting.
 """
 
+import html
 import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from docutils import nodes
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -65,6 +68,15 @@ def add_navigation(_app: "Sphinx", document: str, source: list[str]) -> None:
             source[0] += "\n```{toctree}\n:hidden:\n" + caption + "\n" + "\n".join(entries) + "\n```\n"
 
 
+def let_names_break(_app: "Sphinx", tree: nodes.document, _document: str) -> None:
+    """Let names in tables go on in a new line after an underscore, or they would make their columns too wide."""
+    for entry in tree.findall(nodes.entry):
+        for literal in entry.findall(nodes.literal):
+            text = html.escape(literal.astext()).replace("_", "_<wbr>")
+            literal[:] = [nodes.raw(text, text, format="html")]
+
+
 def setup(app: "Sphinx") -> None:
     """Connect what is the site's own."""
+    app.connect("doctree-resolved", let_names_break)
     app.connect("source-read", add_navigation)
