@@ -20,7 +20,7 @@ from gpt_trader_telemetry.exporter.tally import COUNTED, Tally
 from gpt_trader_telemetry.runtime_data.database import Trouble, UnreadableError, opened
 from gpt_trader_telemetry.runtime_data.event import Event
 from gpt_trader_telemetry.runtime_data.lines import EVENTS_JSONL
-from gpt_trader_telemetry.runtime_data.log import EVENTS_DB
+from gpt_trader_telemetry.runtime_data.rows import EVENTS_DB
 from gpt_trader_telemetry.runtime_data.metrics import METRICS_JSON, read_metrics_file
 from gpt_trader_telemetry.runtime_data.paths import ProfilePaths
 from gpt_trader_telemetry.runtime_data.skipped import Skipped, Why

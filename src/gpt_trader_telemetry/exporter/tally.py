@@ -6,22 +6,27 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from gpt_trader_telemetry.runtime_data.event import Event
+from gpt_trader_telemetry.runtime_data.log import Counted
 from gpt_trader_telemetry.runtime_data.metrics import CycleMetrics, MetricsFile, numbers_of
 from gpt_trader_telemetry.runtime_data.record import CYCLE_METRICS, METRIC
 from gpt_trader_telemetry.runtime_data.skipped import Why
+from gpt_trader_telemetry.runtime_data.trades import EXECUTED, TRADE, is_executed
 from gpt_trader_telemetry.runtime_data.values import text
 
-__all__ = ["COUNTED", "KINDS", "FileCounter", "Tally"]
+__all__ = ["COUNTED", "COUNTED_ROWS", "KINDS", "FileCounter", "Tally"]
 
 COUNTED: Final[Mapping[str, str]] = {
     "preview_reject": "order_preview_failures_total",
-    "trade": "trades_executed_total",
+    TRADE: "trades_executed_total",
     "trade_gate_blocked": "trades_blocked_total",
     "websocket_reconnect": "websocket_reconnects_total",
     "stale_mark_detected": "stale_marks_total",
     "unfilled_order_alert": "unfilled_orders_total",
 }
 """The counter of each kind of event that is counted."""
+
+COUNTED_ROWS: Final[Counted] = {kind: EXECUTED if kind == TRADE else () for kind in COUNTED}
+"""The same as what the database counts by itself; trades of other statuses are looked at one by one."""
 
 FROM_FILE: Final[Mapping[str, str]] = {
     "trades_executed_total": "trades_executed",
@@ -89,7 +94,7 @@ class Tally:
         kind = event.kind
         counter = COUNTED.get(kind)
         if counter is not None:
-            self.counts[counter] += 1
+            self.counts[counter] += kind != TRADE or is_executed(event.payload)
         elif kind == CYCLE_METRICS:
             self.cycles.take(event.payload, event.at, note)
         elif kind in {_TRIGGERED, _CLEARED}:
@@ -100,7 +105,7 @@ class Tally:
         else:
             if kind == _PREVIEW:
                 self.latest_order_preview = _shown(event)
-            if not self.cycles.latest and numbers_of(event.payload):
+            if event.wrapped and not self.cycles.latest and numbers_of(event.payload):
                 self.others.take(event.payload, event.at, note)
 
     def _take_breaker(self, kind: str, rule: str) -> None:

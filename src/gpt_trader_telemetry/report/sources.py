@@ -16,7 +16,7 @@ from gpt_trader_telemetry.runtime_data.database import Trouble, UnreadableError
 from gpt_trader_telemetry.runtime_data.event import Event
 from gpt_trader_telemetry.runtime_data.events import read_events
 from gpt_trader_telemetry.runtime_data.latest import earlier_events, latest_event
-from gpt_trader_telemetry.runtime_data.log import EVENTS_DB
+from gpt_trader_telemetry.runtime_data.rows import EVENTS_DB
 from gpt_trader_telemetry.runtime_data.metrics import read_metrics_file
 from gpt_trader_telemetry.runtime_data.orders import ALERT_AFTER, unfilled_orders
 from gpt_trader_telemetry.runtime_data.paths import ProfilePaths

@@ -17,6 +17,7 @@ __all__ = [
     "column_time",
     "event_of_line",
     "event_of_row",
+    "is_wanted",
     "written_kinds",
 ]
 
@@ -43,6 +44,11 @@ def written_kinds(kinds: Collection[str]) -> frozenset[str]:
     return frozenset(kinds) | {METRIC}
 
 
+def is_wanted(event: Event, kinds: Collection[str] | None) -> bool:
+    """Tell whether an event is of these kinds, among which ``metric`` is whatever a metric row wraps."""
+    return kinds is None or event.kind in kinds or (event.wrapped and METRIC in kinds)
+
+
 def event_of_row(position: int, kind: object, payload: object, bot_id: object) -> Event:
     """Return the event of a row of ``events.db``, without a time where the payload has none.
 
@@ -59,7 +65,7 @@ def event_of_row(position: int, kind: object, payload: object, bot_id: object) -
     at = _time_of(fields)
     if name == METRIC:
         inner, name = _unwrapped(fields)
-        at, fields = _time_of(inner) or at, inner
+        return Event(name, _time_of(inner) or at, inner, whose, position, wrapped=True)
     return Event(name, at, fields, whose, position)
 
 
@@ -82,10 +88,11 @@ def event_of_line(position: int, line: bytes) -> Event:
     inner = fields.get("data")
     if isinstance(inner, dict) and fields.keys() - _ENVELOPE == {"data"}:
         fields = inner
-    if name == METRIC:
+    wrapped = name == METRIC
+    if wrapped:
         fields, name = _unwrapped(fields)
     inner_at = _time_of(fields)
-    return Event(name, at if inner_at is None else inner_at, fields, whose, position)
+    return Event(name, at if inner_at is None else inner_at, fields, whose, position, wrapped)
 
 
 def _unwrapped(fields: dict[str, Any]) -> tuple[dict[str, Any], str]:
