@@ -3,40 +3,29 @@
 import argparse
 import re
 from datetime import UTC, date, datetime
-from enum import IntEnum
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from gpt_trader_telemetry.cli.ending import run_to_end
 from gpt_trader_telemetry.cli.moments import moment
 from gpt_trader_telemetry.cli.output import answer, say
 from gpt_trader_telemetry.cli.profiles import add_profile_arguments, chosen_profile
 from gpt_trader_telemetry.cli.progress import with_progress
-from gpt_trader_telemetry.errors import ConfigurationError, UsageError
+from gpt_trader_telemetry.errors import UsageError
 from gpt_trader_telemetry.report.figures import DailyReport
 from gpt_trader_telemetry.report.page import as_page
 from gpt_trader_telemetry.report.save import save
-from gpt_trader_telemetry.report.sources import NoDataError, daily_report
+from gpt_trader_telemetry.report.sources import daily_report
 from gpt_trader_telemetry.report.text import as_text
 from gpt_trader_telemetry.report.window import window_of
 from gpt_trader_telemetry.runtime_data.orders import ALERT_AFTER
 from gpt_trader_telemetry.runtime_data.values import finite
 from gpt_trader_telemetry.settings import environment
 
-__all__ = ["Exit", "add_arguments", "run"]
+__all__ = ["add_arguments", "run"]
 
 UNFILLED_AFTER: Final = "RISK_UNFILLED_ORDER_ALERT_SECONDS"
-
-
-class Exit(IntEnum):
-    """How the command ends."""
-
-    WRITTEN = 0
-    NO_DATA = 1
-    """No log can be read, or it has nothing of that time; nothing is written."""
-    USAGE = 2
-    """Asked wrongly: arguments, or a folder that cannot be written."""
-    INTERRUPTED = 130
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,20 +69,10 @@ examples:
 
 def run(arguments: argparse.Namespace) -> int:
     """Make the report, print and save it, and return the code."""
-    try:
-        return _run(arguments)
-    except (UsageError, ConfigurationError) as error:
-        say(f"cannot report: {error}")
-        return Exit.USAGE
-    except KeyboardInterrupt:
-        say("interrupted")
-        return Exit.INTERRUPTED
-    except NoDataError as error:
-        say(f"no data: {error}")
-        return Exit.NO_DATA
+    return run_to_end(lambda: _run(arguments), "report")
 
 
-def _run(arguments: argparse.Namespace) -> Exit:
+def _run(arguments: argparse.Namespace) -> None:
     now = datetime.now(UTC) if arguments.now is None else datetime.fromtimestamp(arguments.now, UTC)
     window = window_of(arguments.date, now, arguments.lookback_hours)
     paths = chosen_profile(arguments)
@@ -116,7 +95,6 @@ def _run(arguments: argparse.Namespace) -> Exit:
             say(f"note: {note}")
     if wanted != "html" or arguments.no_save:
         answer(texts[wanted](report))
-    return Exit.WRITTEN
 
 
 def _unfilled_after() -> float:

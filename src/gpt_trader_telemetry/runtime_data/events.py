@@ -15,11 +15,15 @@ from gpt_trader_telemetry.runtime_data.record import LARGEST, is_wanted
 from gpt_trader_telemetry.runtime_data.rows import EVENTS_DB, first_id_written_since, last_id
 from gpt_trader_telemetry.runtime_data.skipped import Skipped, Why
 
-__all__ = ["read_events"]
+__all__ = ["NoDataError", "read_events"]
 
 _SLACK: Final = 86_400.0
 """Seconds by which the time column may be ahead or behind: the host's offset from UTC, and clocks that differ."""
 _FALLS_BACK: Final = frozenset({Trouble.ABSENT, Trouble.CORRUPT, Trouble.DENIED, Trouble.UNREADABLE})
+
+
+class NoDataError(Exception):
+    """The log has nothing of the time that was asked for; the message says so."""
 
 
 def read_events(

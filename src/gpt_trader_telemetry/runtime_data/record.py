@@ -28,7 +28,7 @@ LARGEST: Final = 1 << 20
 """Bytes of one record; the largest that a bot writes are some kilobytes."""
 
 _ENVELOPE: Final = frozenset({"type", "event_type", "timestamp", "time", "bot_id"})
-_decode: Final = JSONDecoder().decode
+_decoder: Final = JSONDecoder()
 
 
 class BadRecordError(Exception):
@@ -111,12 +111,20 @@ def _object(raw: bytes) -> dict[str, Any]:
     if len(raw) > LARGEST:
         raise BadRecordError(Why.SIZE)
     try:
-        value = _decode(_text(raw))
+        value = _decoded(_text(raw))
     except (ValueError, RecursionError) as error:
         raise BadRecordError(Why.JSON) from error
     if not isinstance(value, dict):
         raise BadRecordError(Why.SHAPE)
     return value
+
+
+def _decoded(text: str) -> Any:
+    if text.startswith("{"):
+        value, end = _decoder.raw_decode(text)
+        if end == len(text):  # no need to look for blanks around it
+            return value
+    return _decoder.decode(text)
 
 
 def _text(raw: bytes) -> str:
