@@ -68,7 +68,8 @@ def _follow(connection: sqlite3.Connection, position: Position, reading: Reading
             reading.count(kind, number)
         for event in window.events:
             reading.take(event)
-        skipped.add(EVENTS_DB, Why.DAMAGED, position.lose(after, window.lost))
+        if window.lost:
+            skipped.add(EVENTS_DB, Why.DAMAGED, position.lose(after, window.lost))
         reading.skipped.counts.update(skipped.counts)
         position.move([(row.id, row.fingerprint) for row in window.newest])
         reading.progress(after - began, last - began)

@@ -70,7 +70,7 @@ class Position:
     def lose(self, upto: int, number: int) -> int:
         """Note that damage hides so many ids up to one; return how many of them were not known to be hidden."""
         new = min(number, max(0, upto - self.lost))
-        self.lost = max(self.lost, upto) if number else self.lost
+        self.lost = max(self.lost, upto)
         return new
 
     def restart(self) -> None:

@@ -1,10 +1,13 @@
 """What is known of one profile: figures, counts and the newest events, taken in one event at a time."""
 
+import hashlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
+from gpt_trader_telemetry.exporter.shown import without_secrets
+from gpt_trader_telemetry.health.scrub import scrub_text
 from gpt_trader_telemetry.runtime_data.event import Event
 from gpt_trader_telemetry.runtime_data.log import Counted
 from gpt_trader_telemetry.runtime_data.metrics import CycleMetrics, MetricsFile, numbers_of
@@ -98,7 +101,7 @@ class Tally:
         elif kind == CYCLE_METRICS:
             self.cycles.take(event.payload, event.at, note)
         elif kind in {_TRIGGERED, _CLEARED}:
-            self._take_breaker(kind, text(event.payload.get("rule")) or "")
+            self._take_breaker(kind, _rule(event))
         elif kind == _ACCOUNT:
             self.cycles.take_account(event.payload, event.at, note)
             self.latest_account_snapshot = _shown(event)
@@ -143,7 +146,7 @@ class Tally:
         return (self.cycles,) if self.cycles.latest else (self.cycles, self.others)
 
     def as_json(self) -> dict[str, Any]:
-        """Return all of it as JSON types."""
+        """Return all of it as JSON types; of what the bot wrote only what ``/metrics.json`` shows."""
         return {
             "counts": self.counts,
             "open_rules": self.open_rules,
@@ -152,8 +155,8 @@ class Tally:
             "file": _metrics_json(self.file),
             "file_counters": {name: [item.total, item.last] for name, item in self.file_counters.items()},
             "counter_sources": self.counter_sources,
-            "latest_order_preview": self.latest_order_preview,
-            "latest_account_snapshot": self.latest_account_snapshot,
+            "latest_order_preview": self.latest_order_preview and without_secrets(self.latest_order_preview),
+            "latest_account_snapshot": self.latest_account_snapshot and without_secrets(self.latest_account_snapshot),
         }
 
     @classmethod
@@ -186,5 +189,12 @@ def _shown(event: Event) -> dict[str, Any]:
     return {**event.payload, "type": event.kind, "timestamp": event.at}
 
 
+def _rule(event: Event) -> str:
+    """Return what a rule is known by: its name, or a digest of one that looks like a secret."""
+    rule = text(event.payload.get("rule")) or ""
+    return rule if scrub_text(rule) == rule else hashlib.sha256(rule.encode()).hexdigest()[:16]
+
+
 def _metrics_json(metrics: CycleMetrics) -> dict[str, Any]:
-    return {name: getattr(metrics, name) for name in CycleMetrics.__slots__}
+    fields = {name: getattr(metrics, name) for name in CycleMetrics.__slots__}
+    return {**fields, "latest": without_secrets(metrics.latest)}
