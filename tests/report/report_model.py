@@ -51,7 +51,9 @@ def logs(draw, most=40):
         payload["symbol"] = draw(st.sampled_from([*SYMBOLS, None]))
         payload["guard"] = draw(st.sampled_from(["daily_loss", "volatility", None]))
         wrapped = kind in {"cycle_metrics", "order_preview"}
-        log.append((Event(kind, at, payload, None, position, wrapped), {name: value for name, (_, value) in meaning.items()}))
+        log.append(
+            (Event(kind, at, payload, None, position, wrapped), {name: value for name, (_, value) in meaning.items()})
+        )
     return log
 
 

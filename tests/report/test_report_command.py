@@ -218,7 +218,9 @@ def test_real_symbols_are_never_redacted(bot, report, symbol):
     assert [row["symbol"] for row in report()["symbols"]] == [symbol]
 
 
-@pytest.mark.parametrize("secret", ["api_key=SECRETKEY123456", "ghp_0123456789abcdef0123456789abcdef0123", "a" * 40 + "0f" * 12])
+@pytest.mark.parametrize(
+    "secret", ["api_key=SECRETKEY123456", "ghp_0123456789abcdef0123456789abcdef0123", "a" * 40 + "0f" * 12]
+)
 def test_what_is_no_symbol_is_scrubbed_where_one_is_expected(bot, report, secret):
     """A key that a broken bot wrote there does not go out by mail."""
     bot.database(("fill", END - 5, {"symbol": secret, "pnl": "1"}))

@@ -28,7 +28,7 @@ class Exit(IntEnum):
 def run_to_end(work: Callable[[], object], verb: str) -> Exit:
     """Do the work; say why where it could not be done, and return the code."""
     try:
-        with _few_collections():
+        with few_collections():
             work()
     except (UsageError, ConfigurationError) as error:
         say(f"cannot {verb}: {error}")
@@ -46,7 +46,7 @@ def run_to_end(work: Callable[[], object], verb: str) -> Exit:
 
 
 @contextmanager
-def _few_collections() -> Iterator[None]:
+def few_collections() -> Iterator[None]:
     """Look for cycles of objects rarely: events have none, and there are millions of them."""
     before = gc.get_threshold()
     gc.set_threshold(*_RARELY)

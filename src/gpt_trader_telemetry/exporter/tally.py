@@ -4,6 +4,7 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, Self
 
 from gpt_trader_telemetry.exporter.shown import without_secrets
@@ -101,7 +102,7 @@ class Tally:
         elif kind == CYCLE_METRICS:
             self.cycles.take(event.payload, event.at, note)
         elif kind in {_TRIGGERED, _CLEARED}:
-            self._take_breaker(kind, _rule(event))
+            self._take_breaker(kind, _known_by(text(event.payload.get("rule")) or ""))
         elif kind == _ACCOUNT:
             self.cycles.take_account(event.payload, event.at, note)
             self.latest_account_snapshot = _shown(event)
@@ -189,9 +190,9 @@ def _shown(event: Event) -> dict[str, Any]:
     return {**event.payload, "type": event.kind, "timestamp": event.at}
 
 
-def _rule(event: Event) -> str:
-    """Return what a rule is known by: its name, or a digest of one that looks like a secret."""
-    rule = text(event.payload.get("rule")) or ""
+@lru_cache(maxsize=1024)
+def _known_by(rule: str) -> str:
+    """Return what a rule is known by, also in the cursor file: its name, or a digest of one that looks like a secret."""
     return rule if scrub_text(rule) == rule else hashlib.sha256(rule.encode()).hexdigest()[:16]
 
 

@@ -22,7 +22,7 @@ def unix_time(value: object) -> float | None:
             value = (value if value.tzinfo is not None else value.replace(tzinfo=UTC)).timestamp()
         elif not isinstance(value, str | bool) and hasattr(value, "__float__"):
             value = float(value)
-    except (ValueError, OverflowError, OSError):
+    except (TypeError, ValueError, OverflowError, OSError):
         return None
     return written_time(value)
 

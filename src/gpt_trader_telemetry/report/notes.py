@@ -31,8 +31,8 @@ def notes_of(
 def _of_damage(hidden: int) -> list[str]:
     if not hidden:
         return []
-    return [f"This report is on a part of its events only: the database is damaged, and {_count(hidden, 'row')} of it "
-            "cannot be read, some of which may be of that time."]  # fmt: skip
+    what = f"{_count(hidden, 'row')} of it cannot be read, some of which may be of that time"
+    return [f"This report is on a part of its events only: the database is damaged, and {what}."]
 
 
 def _of_trades(tally: Tally) -> list[str]:

@@ -2,6 +2,7 @@
 
 import sqlite3
 import statistics
+from collections.abc import Hashable
 from contextlib import suppress
 from typing import Final
 
@@ -29,7 +30,7 @@ class ColumnClock:
         self._near = near
         self._ahead: float | None = None
 
-    def time_of(self, written: object) -> float | None:
+    def time_of(self, written: Hashable) -> float | None:
         """Return when a row was written, seconds since 1970."""
         column = column_time(written)
         if column is None:

@@ -67,9 +67,7 @@ def telling_damage() -> Iterator[None]:
 
 
 @contextmanager
-def opened(
-    path: Path, *, busy_timeout: float = BUSY_TIMEOUT, salvage: bool = False
-) -> Iterator[sqlite3.Connection]:
+def opened(path: Path, *, busy_timeout: float = BUSY_TIMEOUT, salvage: bool = False) -> Iterator[sqlite3.Connection]:
     """Open a database for reading; texts come as bytes, so that one which is not UTF-8 spoils no other.
 
     Args:

@@ -1,6 +1,6 @@
 """From what stands in a row or a line to an Event; nothing here reads files."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 from functools import lru_cache
 from json import JSONDecoder
 from typing import Any, Final
@@ -69,7 +69,8 @@ def event_of_row(position: int, kind: object, payload: object, bot_id: object) -
     return Event(name, at, fields, whose, position)
 
 
-def column_time(written: object) -> float | None:
+@lru_cache(maxsize=1024)
+def column_time(written: Hashable) -> float | None:
     """Return what the time column of a row says."""
     return unix_time(_lenient(written))
 
