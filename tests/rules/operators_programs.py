@@ -19,6 +19,7 @@ from promtool import COLLECTOR
 
 from gpt_trader_telemetry.rules.alerts import alert_rules
 from gpt_trader_telemetry.rules.promql import Pace, span
+from gpt_trader_telemetry.rules.site import Site
 from gpt_trader_telemetry.thresholds import Thresholds
 
 PATIENCE = 20.0
@@ -212,7 +213,7 @@ def operators(
         webhook = f"http://127.0.0.1:{receiver.server_address[1]}"
         (folder / "alertmanager.json").write_text(json.dumps(alertmanager_config(factor, webhook)))
         groups = [
-            *alert_rules(thresholds, Pace(factor))["groups"],
+            *alert_rules(Site(thresholds=thresholds, pace=Pace(factor)))["groups"],
             *(playbook_for(job, factor) for job in {**scraped, **handed_on}),
         ]
         (folder / "rules.json").write_text(json.dumps({"groups": groups}))
