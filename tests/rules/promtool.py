@@ -49,7 +49,9 @@ def as_test(case: Case, rules: Mapping[tuple[str, str], Rule]) -> dict[str, Any]
     return {
         "name": f"{case.alert}: {case.promise}",
         "interval": f"{case.every * STEP}s",
-        "input_series": [{"series": name, "values": spelled(values[:: case.every])} for name, values in case.series.items()],
+        "input_series": [
+            {"series": name, "values": spelled(values[:: case.every])} for name, values in case.series.items()
+        ],
         "alert_rule_test": expected,
     }
 

@@ -111,8 +111,10 @@ OF_AGENT = {"job": "gpt-trader-collector", "instance": "agent:8888"}
 OF_GATEWAY = {"job": "gpt-trader-gateway", "instance": "gateway:8888"}
 FAILS, NOWHERE = (
     "the scrapes fail (up is 0). Bots send to others, where there are any.",
-    "the scrapes fail (up is 0), as do those of every other Collector. Nobody sees the bots that send; whether they "
-    "trade is not known.",
+    (
+        "the scrapes fail (up is 0), as do those of every other Collector. Nobody sees the bots that send; whether they "
+        "trade is not known."
+    ),
 )
 SENDS = heartbeat(clock(0, BEFORE, scrapes=40), 'job="gpt-trader",instance="5f0c"')
 """A bot that nobody scrapes, until its Collector ends."""
@@ -141,7 +143,9 @@ def lives(*minutes: int, service: str = "gpt-trader-gateway") -> dict[str, Value
 
 def failed(number: int) -> Said:
     """Return what is said of points that a gateway could not hand on."""
-    return {"warning": f"gateway:8888 of gpt-trader-gateway: prometheus_remote_write failed to hand on {number} points in 5 minutes."}
+    return {
+        "warning": f"gateway:8888 of gpt-trader-gateway: prometheus_remote_write failed to hand on {number} points in 5 minutes."
+    }
 
 
 def refused(number: int) -> Said:
@@ -150,6 +154,7 @@ def refused(number: int) -> Said:
 
 
 WRITES, FORWARDS, BY = 'exporter="prometheus_remote_write",', 'exporter="otlp_grpc",', 'receiver="otlp",transport="{}",'
+AGAIN = {"warning": "gateway:8888 of gpt-trader-gateway: 4 restarts in 15 minutes."}
 STUCK = {"warning": "agent:8888 of gpt-trader-collector: 20kiB wait in the queue of otlp_grpc."}
 HALF_FULL = {
     "warning": "agent:8888 of gpt-trader-collector: the queue of otlp_grpc is 50.2% full. What comes when it is full is refused."
@@ -187,7 +192,7 @@ COLLECTORS = [
          SENDS | up(level((1, 80), (0, 40)), 'job="x",instance="x:1"')
          | {'target_info{service_name="otelcol",job="x",instance="x:1"}': level((1, 80), (None, 40))}, {LATE: QUIET}),
     Case("the fourth restart in a quarter of an hour", "CollectorRestarting", lives(*range(5)),
-         {225: QUIET, 240: {"warning": "gateway:8888 of gpt-trader-gateway: 4 restarts in 15 minutes."}, 975: QUIET},
+         {225: QUIET, 240: AGAIN, 945: AGAIN, 960: QUIET},
          labels=OF_GATEWAY),
     Case("the third", "CollectorRestarting", lives(*range(4)), dict.fromkeys(range(0, 1200, STEP), QUIET)),
     Case("of somebody else's", "CollectorRestarting", lives(*range(9), service="otelcol"), {600: QUIET}),

@@ -58,7 +58,7 @@ def _down(site: Site) -> list[Rule]:
         Alert(
             name="CollectorDown",
             expr=query(f"""
-                {_UP} == 0
+                {_UP}
                   unless on ()
                 {_UP} == 1
                   and on ()
