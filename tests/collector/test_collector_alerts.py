@@ -6,6 +6,9 @@ import shutil
 import pytest
 
 from gpt_trader_telemetry import Delivery, Settings, Telemetry
+from gpt_trader_telemetry.doctor.finding import Finding
+from gpt_trader_telemetry.doctor.plan import Plan, Server
+from gpt_trader_telemetry.doctor.prometheus import examine_prometheus
 from gpt_trader_telemetry.rules.alerts import alerts
 from gpt_trader_telemetry.rules.collectors import COLLECTOR_JOBS
 from gpt_trader_telemetry.rules.site import Site
@@ -43,6 +46,12 @@ def fires(store: Store, name: str, severity: str = "warning") -> list[dict]:
     return store.query(ALERTS[f"{name} {severity}"].expr.replace("[5m]", "[30s]"))
 
 
+def doctor_says(store: Store) -> Finding:
+    """Return what the doctor says of the Collectors that this Prometheus scrapes."""
+    plan = Plan(bot=Server("http://127.0.0.1:1"), prometheus=Server(store.url, given=True), timeout=10.0)
+    return next(one for one in examine_prometheus(plan) if one.name == "collectors")
+
+
 def send(endpoint: str, times: int) -> list[Delivery]:
     """Send some exports."""
     with Telemetry(Settings(otlp_endpoint=endpoint, otlp_timeout=0.5)) as telemetry:
@@ -72,6 +81,10 @@ def test_a_gateway_without_its_backend_and_an_agent_with_a_full_queue_are_told(t
         assert wait_until(lambda: told("CollectorQueueFilling") == {"gpt-trader-collector"}, "the agent's queue")
         assert wait_until(lambda: told("CollectorQueueStuck") == {"gpt-trader-collector"}, "what waits there")
         assert {found["metric"]["job"] for found in store.query("gpt_trader:collector:up == 1")} == by_both
+        finding = doctor_says(store)
+        assert finding.status == "problem"
+        for words in ("fails to hand on", "refuses what it is sent", "more than half full"):
+            assert words in finding.said
 
 
 def test_collectors_that_are_well_raise_nothing(tmp_path):
@@ -92,6 +105,7 @@ def test_collectors_that_are_well_raise_nothing(tmp_path):
                 "points at the store",
             )
             wait_until(lambda: not fires(store, "CollectorQueueStuck"), "an empty queue")
+            assert (doctor_says(store).status, doctor_says(store).said[:9]) == ("ok", "2 answer,")
             assert {name: fires(store, *name.split()) for name in ALERTS} == {name: [] for name in ALERTS}
             named = set(re.findall(r"otelcol_\w+", " ".join(alert.expr for alert in ALERTS.values())))
             assert {name for name in named if not store.query(name)} <= {"otelcol_exporter_send_failed_metric_points"}

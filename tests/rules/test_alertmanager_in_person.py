@@ -1,10 +1,12 @@
 """The operator's routing in a real Alertmanager: what is kept back, what is not, and silences as the runbooks print them."""
 
+import json
 import re
 import shlex
 import shutil
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -25,15 +27,25 @@ Labels = Mapping[str, str]
 
 
 class Manager:
-    """A running Alertmanager, given alerts and silences by its own tool."""
+    """A running Alertmanager, given alerts as Prometheus does and silences by its own tool."""
 
     def __init__(self, url: str, heard: Heard) -> None:
         self.url, self.heard = url, heard
 
     def tell(self, *alerts: Labels) -> None:
         """Have alerts fire."""
-        for alert in alerts:
-            self.tool("alert", "add", *(f'{name}="{value}"' for name, value in alert.items()))
+        self._post([{"labels": alert} for alert in alerts])
+
+    def over(self, alert: Labels) -> None:
+        """Have an alert be over."""
+        self._post([{"labels": alert, "startsAt": "2020-01-01T00:00:00Z", "endsAt": "2020-01-02T00:00:00Z"}])
+
+    def _post(self, alerts: Sequence[Mapping[str, object]]) -> None:
+        request = urllib.request.Request(
+            f"{self.url}/api/v2/alerts", json.dumps(alerts).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=15) as answer:
+            assert answer.status == 200
 
     def tool(self, *arguments: str) -> str:
         """Run amtool against it."""
@@ -158,8 +170,23 @@ def test_where_no_collector_answers_that_is_the_one_page(manager: Manager) -> No
     manager.tell(missing)
     time.sleep(0.5)
     assert missing not in manager.told(dead)
-    manager.tool("alert", "add", "--end=2020-01-01T00:00:00Z", *(f'{name}="{value}"' for name, value in dead.items()))
+    manager.over(dead)
     manager.told(missing)
+
+
+def test_the_watchdog_is_heard_again_and_again_by_its_own_receiver(manager: Manager) -> None:
+    """So that somebody elsewhere misses it when Prometheus or Alertmanager is dead; it wakes nobody here."""
+    (rule,) = yaml.safe_load((COLLECTOR / "rules" / "watchdog.yml").read_text())["groups"][0]["rules"]
+    assert rule["expr"] == "vector(1)"
+    watchdog = {"alertname": rule["alert"], **rule["labels"]}
+    manager.tell(watchdog)
+    manager.told(watchdog)
+    heard = len(manager.heard.alerts)
+    deadline = time.monotonic() + 15
+    while len(manager.heard.alerts) < heard + 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert {channel for channel, *_ in manager.heard.alerts} == {"alive"}
 
 
 def test_every_rule_of_keeping_back_is_tried() -> None:
