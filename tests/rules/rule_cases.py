@@ -315,6 +315,10 @@ LIVENESS = [
     Case("a target that never was a bot", "BotDown", up(level((0, 40)), 'job="node",instance="n:1"'), {300: QUIET}),
     Case("an exporter has a heartbeat too, and is no bot", "BotDown",
          up(level((1, 4), (0, 20)), EXPORTER) | heartbeat(clock(0, 60, scrapes=20), EXPORTER), {180: QUIET, 300: QUIET}),
+    Case("nor is one under the bots' own job", "BotDown",
+         up(level((1, 4), (0, 20)))
+         | {f"coinbase_trader_metrics_timestamp_seconds{{{BOT}}}": level((1, 4), (None, 20))},
+         {180: QUIET, 300: QUIET}),
     Case("nor is one under another job", "BotDown",
          up(level((1, 4), (0, 20)), 'job="x",instance="x:1"') | heartbeat(clock(0, 60, scrapes=20), 'job="x",instance="x:1"')
          | {'coinbase_trader_metrics_timestamp_seconds{job="x",instance="x:1"}': level((1, 4), (None, 20))},
@@ -433,6 +437,10 @@ LIVENESS = [
     Case("another instance takes the bot's place and never begins", "BotNotTrading",
          heartbeat(clock(0, 1860), FIRST) | cycles([*TRADED], FIRST) | heartbeat(clock(1875, 7200), SECOND),
          {2520: QUIET, 2535: NEVER_BEGAN, 7185: NEVER_BEGAN}, labels={"job": "gpt-trader", "instance": "77ae"}),
+    Case("an exporter under the job of a bot that trades is no bot that hangs", "BotNotTrading",
+         heartbeat(clock(0, 7200), FIRST) | cycles(ramp(1, 1, 480), FIRST) | heartbeat(clock(0, 7200), SECOND)
+         | {f"coinbase_trader_metrics_timestamp_seconds{{{SECOND}}}": clock(0, 7200)},
+         dict.fromkeys(range(1800, 7200, 300), QUIET)),
     Case("another instance of a job that has no cycles", "BotNotTrading",
          heartbeat(clock(0, 1860), FIRST) | heartbeat(clock(1875, 7200), SECOND), {7185: QUIET}),
     Case("beside a bot that has been there for half a day without cycles another trades", "BotNotTrading",

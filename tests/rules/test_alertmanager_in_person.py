@@ -19,6 +19,7 @@ pytestmark = pytest.mark.skipif(
     not (shutil.which("prometheus-alertmanager") and shutil.which("amtool")),
     reason="alertmanager is not on this machine (Debian package: prometheus-alertmanager)",
 )
+RULES = alerting(committed())
 RUNBOOKS = COLLECTOR.parent / "docs" / "runbooks.md"
 HURRY = 100.0
 """How much shorter Alertmanager's waits are: 10 s for a page are a tenth."""
@@ -84,7 +85,7 @@ def manager(tmp_path: Path) -> Iterator[Manager]:
 
 def fires(name: str, severity: str, **labels: str) -> Labels:
     """Return an alert with the labels that its rule gives it."""
-    rule = alerting(committed())[name, severity]
+    rule = RULES[name, severity]
     own = {key: value for key, value in rule["labels"].items() if "{{" not in value}
     return {"alertname": name, **own, **labels}
 

@@ -61,9 +61,9 @@ def _bot_down(site: Site) -> list[Rule]:
                   up{{job="{JOB}"}}
                     or
                   last_over_time({TELEMETRY_HEARTBEAT.name}{{job!="{EXPORTER_JOB}"}}[{day}])
-                    unless on (job, instance)
-                  last_over_time({site.exported_at}[{day}])
                 )
+                  unless on (job, instance)
+                last_over_time({site.exported_at}[{day}])
             """),
         ),
         Alert(
@@ -170,12 +170,15 @@ def _bot_restarting(site: Site) -> list[Rule]:
 def _bot_not_trading(site: Site) -> list[Rule]:
     ten, half_day, alive = site.span(NO_CYCLE_FOR), site.span(HALF_DAY), TELEMETRY_HEARTBEAT.name
     return [
+        # A bot without cycles has none; an exporter is no bot.
         Record(
             name=_CYCLES,
             expr=query(f"""
                 sum without ({own_labels(CYCLE_DURATION)}) (increase({CYCLE_DURATION.name}_count[{ten}]))
                   or
                 0 * {alive}
+                  unless on (job, instance)
+                last_over_time({site.exported_at}[{site.span(DAY)}])
             """),
         ),
         Record(
