@@ -19,8 +19,9 @@ from gpt_trader_telemetry.rules.dashboards import DASHBOARDS
 from gpt_trader_telemetry.rules.panels import Panel
 from gpt_trader_telemetry.rules.promql import Alert, span
 from gpt_trader_telemetry.rules.shown import HEARTBEAT_LIMITS
+from gpt_trader_telemetry.rules.site import Site
 from gpt_trader_telemetry.settings import VARIABLES
-from gpt_trader_telemetry.thresholds import Limits, Thresholds
+from gpt_trader_telemetry.thresholds import Limits
 
 HERE = Path(__file__).parent
 GENERATED = "<!-- Written by docs/generate.py from the code; change it there. -->"
@@ -161,7 +162,7 @@ def dashboards_page() -> str:
     ]
     for kind in DASHBOARDS:
         parts += [f"## {kind.title}", kind.about]
-        for row in kind.rows(Thresholds()):
+        for row in kind.rows(Site()):
             folded = " (folded)" if row.collapsed else ""
             parts += [f"### {row.title or 'At a glance'}{folded}", panels_table(row.panels)]
     return "\n\n".join(parts) + "\n"
@@ -201,7 +202,7 @@ def attribute_docs() -> dict[str, str]:
 
 def alerts_page() -> str:
     """Return the page about the alert rules: what was decided, all of them, and how they did on days that go wrong."""
-    rows = ["| alert | fires when | for | who hears |", "|---|---|---|---|", *map(alert_row, alerts(Thresholds()))]
+    rows = ["| alert | fires when | for | who hears |", "|---|---|---|---|", *map(alert_row, alerts(Site()))]
     days = ["| what goes wrong | page, after | ticket, after |", "|---|---|---|"]
     days += [
         f"| {day['scenario']} | {told(day['page'])} | {told(day['ticket'])} |"
