@@ -1,0 +1,16 @@
+"""What the tests of a release share: one build."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path[:0] = [str(Path(__file__).parent)]
+
+from distributions import ROOT, Built, build
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Return the wheel and the source distribution of this tree."""
+    return build(ROOT, tmp_path_factory.mktemp("built"), SOURCE_DATE_EPOCH="1790000000")
