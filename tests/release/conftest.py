@@ -1,13 +1,8 @@
 """What the tests of a release share: one build."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path[:0] = [str(Path(__file__).parent)]
-
-from distributions import ROOT, Built, build
+from support.distributions import ROOT, Built, build
 
 
 @pytest.fixture(scope="session")

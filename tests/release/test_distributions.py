@@ -7,11 +7,11 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from distributions import ROOT, Built, build
 from readme_renderer import markdown
 from trove_classifiers import classifiers
 
 import gpt_trader_telemetry
+from support.distributions import ROOT, Built, build
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,12 @@
 import re
 from pathlib import Path
 
-from distributions import ROOT, Built
+import pytest
 from packaging.version import Version
 
 import gpt_trader_telemetry
 from gpt_trader_telemetry.cli.main import main
+from support.distributions import ROOT, Built
 
 VERSION = gpt_trader_telemetry.__version__
 
@@ -22,10 +23,8 @@ def test_the_version_stands_in_one_file() -> None:
 
 def test_package_command_and_distributions_agree(built: Built, capsys) -> None:
     """The names of the files are what installers choose by."""
-    try:
+    with pytest.raises(SystemExit, match="0"):
         main(["--version"])
-    except SystemExit as end:
-        assert end.code == 0
     assert capsys.readouterr().out == f"gpt-trader-telemetry {VERSION}\n"
     assert built.wheel.name == f"gpt_trader_telemetry-{VERSION}-py3-none-any.whl"
     assert built.sdist.name == f"gpt_trader_telemetry-{VERSION}.tar.gz"
