@@ -158,6 +158,7 @@ def metrics() -> Iterator[str]:
     for metric in CATALOG.values():
         yield f"{metric.kind} {metric.name}" + (f" in {metric.unit}" if metric.unit else "")
         yield from label_lines(metric)
+        yield from (f"    formerly: {name}" for name in metric.former_names)
         if metric.buckets:
             yield f"    le: {' '.join(f'{bound:g}' for bound in metric.buckets)}"
 
