@@ -1,9 +1,13 @@
 """Whatever an installation brings along may be used with this package, and is what the lock pins."""
 
+import json
 import re
+import shutil
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -85,3 +89,21 @@ def test_the_licences_are_listed_for_readers() -> None:
     """The page says what the test allows."""
     page = (ROOT / "docs" / "releasing.md").read_text()
     assert {licence for licence in ALLOWED if licence not in page} == set()
+
+
+@pytest.mark.skipif(shutil.which("uv") is None, reason="there is no uv")
+def test_the_bill_of_materials_is_of_what_is_locked(tmp_path: Path) -> None:
+    """As docs/releasing.md has it written: each dependency at its locked version, with digests, and no test tool."""
+    [command] = re.findall(r"^ +(uv export .*)$", (ROOT / "docs" / "releasing.md").read_text(), re.MULTILINE)
+    words = command.replace("dist/sbom.cdx.json", str(tmp_path / "sbom.json")).split()
+    subprocess.run([*words, "--offline"], cwd=ROOT, check=True, capture_output=True)
+    bill = json.loads((tmp_path / "sbom.json").read_text())
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.5")
+    listed = {one["name"]: one for one in bill["components"]}
+    locked = {one["name"]: one.get("version") for one in tomllib.loads((ROOT / "uv.lock").read_text())["package"]}
+    assert brought_along() <= set(listed)
+    assert not {"pytest", "hypothesis", "hatchling"} & set(listed)
+    for name, one in listed.items():
+        assert one["version"] == locked[name]
+        assert one["purl"] == f"pkg:pypi/{name}@{locked[name]}"
+        assert all(source["hashes"][0]["alg"] == "SHA-256" for source in one["externalReferences"])
