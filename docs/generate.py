@@ -89,6 +89,7 @@ def metrics_page() -> str:
         rows = [f"- {metric.kind}, labels: {labels}", f"- recorded by {emitter_of(metric)}"]
         if metric.buckets and metric.buckets != LATENCY_BUCKETS:
             rows.append("- buckets: " + " ".join(f"{bound:g}" for bound in metric.buckets))
+        rows += [f"- Deprecated: served as `{name}`, too ([how long](versioning.md))" for name in metric.former_names]
         rows.append(f"- `{query_of(metric)}`")
         parts += [f"## {metric.name}", metric.help, "\n".join(rows)]
     parts += [

@@ -1,6 +1,7 @@
 """Cases, given to promtool all at once."""
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -73,7 +74,9 @@ def failures(folder: Path, cases: Sequence[Case], groups: Groups) -> str:
             test = {"rule_files": [rule_file.name], "evaluation_interval": f"{every * STEP}s", "tests": tests}
             files.append(folder / f"{name}_{every}_test.yml")
             files[-1].write_text(json.dumps(test))
-    done = subprocess.run(["promtool", "test", "rules", *files], capture_output=True, text=True, check=False)
+    # Each case has a database of its own: with Go's usual pace, a quarter of the time is spent on freeing memory.
+    paced = os.environ | {"GOGC": "400"}
+    done = subprocess.run(["promtool", "test", "rules", *files], env=paced, capture_output=True, text=True, check=False)
     assert done.stdout.count("SUCCESS") == len(files) or done.returncode, done.stdout + done.stderr
     return "" if done.returncode == 0 else done.stdout + done.stderr
 

@@ -48,6 +48,7 @@ print(number + 1, time.monotonic() - began)
 """
 
 
+@pytest.mark.alone
 def test_500_events_a_second_while_scraped_twice_a_second(tmp_path):
     """No error on either side, counters never fall, and the counts are exact at the end."""
     with exporting(tmp_path) as exporter:
