@@ -32,7 +32,6 @@ class Exit(IntEnum):
     """No log can be read, or it has nothing of that time."""
     USAGE = 2
     """Asked wrongly: arguments, thresholds."""
-    INTERRUPTED = 130
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--thresholds", type=Path, metavar="FILE",
         help="TOML, or lines of GPT_TRADER_..._CRIT=value; over those of the environment",
     )  # fmt: skip
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="what to print")
+    parser.add_argument(
+        "--format", choices=("text", "json"), default="text", help="what to print (default: %(default)s)"
+    )
     parser.add_argument("--now", type=moment, metavar="ISO", help="the time it is, instead of the clock's")
 
 
@@ -73,9 +74,6 @@ def run(arguments: argparse.Namespace) -> int:
     except (UsageError, ConfigurationError) as error:
         say(f"cannot replay: {error}")
         return Exit.USAGE
-    except KeyboardInterrupt:
-        say("interrupted")
-        return Exit.INTERRUPTED
     except UnreadableError as error:
         say(f"no data: the event log cannot be read: {error}")
         return Exit.NO_DATA

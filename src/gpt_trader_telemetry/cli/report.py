@@ -1,7 +1,6 @@
 """``report daily``: what a day of trading came to."""
 
 import argparse
-import re
 from datetime import UTC, date, datetime
 from enum import IntEnum
 from functools import partial
@@ -36,7 +35,6 @@ class Exit(IntEnum):
     """No log can be read, or it has nothing of that time; nothing is written."""
     USAGE = 2
     """Asked wrongly: arguments, or a folder that cannot be written."""
-    INTERRUPTED = 130
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_profile_arguments(daily)
     daily.add_argument("--date", type=_date, metavar="YYYY-MM-DD", help="the day, in UTC (default: today, up to now)")
     daily.add_argument(
-        "--lookback-hours", type=float, default=24.0, metavar="N",
+        "--lookback-hours", type=_hours, default=24.0, metavar="N",
         help="how far back from the end of the day, or from now (default: %(default)g)",
     )  # fmt: skip
     daily.add_argument(
@@ -73,7 +71,7 @@ exit codes:
 
 examples:
   gpt-trader-telemetry report daily --profile prod
-  gpt-trader-telemetry report daily --profile prod --date 2026-02-06 --report-format html
+  gpt-trader-telemetry report daily --profile prod --date 2026-02-28 --report-format html
   gpt-trader-telemetry report daily --profile prod --report-format json --no-save | jq .pnl.total
 """
 
@@ -85,9 +83,6 @@ def run(arguments: argparse.Namespace) -> int:
     except (UsageError, ConfigurationError) as error:
         say(f"cannot report: {error}")
         return Exit.USAGE
-    except KeyboardInterrupt:
-        say("interrupted")
-        return Exit.INTERRUPTED
     except NoDataError as error:
         say(f"no data: {error}")
         return Exit.NO_DATA
@@ -128,10 +123,16 @@ def _unfilled_after() -> float:
     return seconds
 
 
+def _hours(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of hours") from None
+
+
 def _date(text: str) -> date:
-    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-        raise ValueError(text)
-    return date.fromisoformat(text)
-
-
-_date.__name__ = "date"
+    try:
+        # The library's own reader takes 20260206 and 2026-W06-5 as well.
+        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day has no zone
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date; give one such as 2026-02-06") from None
