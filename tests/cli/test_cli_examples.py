@@ -13,6 +13,7 @@ from gpt_trader_telemetry.cli.main import COMMANDS, main, parser_of, top_parser
 from support.exporting import exporting
 
 ROOT = Path(__file__).parents[2]
+RECORDED = ROOT / "examples" / "runtime_fixtures.py"
 PARSERS = [top_parser(), *(leaf for name in COMMANDS for leaf in leaves(parser_of(name)))]
 END = "2026-03-01T00:00:00Z"
 """When the recorded bot of these examples ended: the time it is, where a command asks the clock."""
@@ -32,10 +33,10 @@ def desk(tmp_path_factory):
     """A folder with all that the examples name: a bot's files, thresholds, a token, a running bot's URL."""
     folder = tmp_path_factory.mktemp("desk")
     subprocess.run(
-        [sys.executable, ROOT / "examples" / "runtime_fixtures.py", "--root", folder, "--profile", "prod"]
-        + ["--events", "3000"],
-        check=True, capture_output=True,
-    )  # fmt: skip
+        [sys.executable, RECORDED, "--root", folder, "--profile", "prod", "--events", "3000"],
+        check=True,
+        capture_output=True,
+    )
     (folder / "tighter.toml").write_text("guard_trip_count_crit = 8\n")
     (folder / "bot.env").write_text("GPT_TRADER_ORDER_ERROR_RATE_CRIT=0.2\n")
     (folder / "token").write_text("0123456789abcdef0123456789abcdef")

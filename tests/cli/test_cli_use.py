@@ -112,8 +112,10 @@ def test_a_reader_that_has_gone_is_no_error(words, tmp_path):
     """As of ``| head -1``: nothing on standard error, and the code of a pipe that is closed."""
     reading, writing = os.pipe()
     os.close(reading)
+    # Unbuffered, argparse itself meets the closed pipe, and ends with 0.
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     process = subprocess.Popen(
-        [*COMMAND, *words.split()], stdout=writing, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+        [*COMMAND, *words.split()], stdout=writing, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environ
     )
     os.close(writing)
     _, said = process.communicate(timeout=60)
