@@ -79,7 +79,7 @@ def desk(tmp_path_factory):
     made = [sys.executable, ROOT / "examples" / "runtime_fixtures.py", "--root", folder, "--profile", "prod"]
     subprocess.run([*made, "--events", "3000", "--end", today.isoformat()], check=True, capture_output=True)
     with closing(sqlite3.connect(folder / "runtime_data" / "prod" / "events.db")) as log, log:
-        log.execute("INSERT INTO events (event_type, payload) VALUES ('trade', 'half of a recor')")
+        log.execute("INSERT INTO events (event_type, payload) VALUES ('trade', '[]')")
     with ExitStack() as stack:
         enter = stack.enter_context
         everything, exporter = enter(bot_of_everything()), enter(exporting(folder, profile="prod"))
@@ -183,7 +183,7 @@ def test_every_command_of_the_runbooks_and_the_playbook_works(desk, line, monkey
     monkeypatch.chdir(desk.folder)
     words = shlex.split(line)
     if words[0] != "gpt-trader-telemetry":
-        done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60)
+        done = subprocess.run(["bash", "-c", line], check=False, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         assert done.stdout
         return
