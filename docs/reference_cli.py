@@ -7,6 +7,8 @@ from itertools import groupby
 
 from gpt_trader_telemetry.cli.main import COMMANDS, parser_of, top_parser
 
+TRIED = '<!-- skip: next "tests/cli/test_cli_examples.py runs each" -->'
+
 READ_ON = {
     "doctor": "[When there are no metrics](doctor.md) shows a run and what it looks at.",
     "exporter": "[The exporter](exporter.md) says what it serves and how it follows the files.",
@@ -90,7 +92,7 @@ def block(title: str, lines: list[str]) -> str:
         return "\n".join(["| exit code | |", "|---|---|", *(f"| {code} | {text} |" for code, text in rows)])
     if title.startswith("example"):
         shown = [f"$ {line}" if line.startswith(("gpt-trader-telemetry", "GPT_TRADER")) else line for line in lines]
-        return "\n".join(["```console", *shown, "```"])
+        return "\n".join([TRIED, "```console", *shown, "```"])
     return "\n".join([f"{title[0].upper()}{title[1:]}:", "", "```text", *lines, "```"])
 
 

@@ -9,7 +9,6 @@ import tomllib
 import urllib.error
 import urllib.request
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -169,14 +168,9 @@ def test_the_python_of_the_page_runs() -> None:
         assert answer(f"{names['telemetry'].server.url}/ready")[0] == 200
     finally:
         configure().shutdown()
-    feed = {"connected": True, "last_message_ts": time.time(), "last_heartbeat_ts": time.time()}
-    names = {
-        "broker": SimpleNamespace(get_time=lambda: 1, get_ws_health=lambda: feed),
-        "degradation_state": SimpleNamespace(
-            get_status=lambda: {"global_paused": False, "global_reason": None, "paused_symbols": {}}
-        ),
-        "risk_manager": SimpleNamespace(is_reduce_only_mode=lambda: False, is_cfm_reduce_only_mode=lambda: False),
-    }
+    [unseen] = re.findall(r"<!-- invisible-code-block: python\n(.*?)-->", PLAYBOOK, flags=re.DOTALL)
+    names = {}
+    exec(unseen, names)
     exec(checking, names)
     assert (names["broker_ok"], names["ws_ok"], names["degradation_ok"]) == (True, True, True)
     assert names["broker_details"]["method"] == "get_time"
