@@ -60,10 +60,10 @@ def settings_page() -> str:
         ),
         "\n".join(rows),
         (
-            "`OTEL_METRICS_EXPORTER` chooses the roads as OpenTelemetry has it: `none` sends nothing over "
-            "OTLP, `otlp` sends to the default address where no endpoint is set. What concerns the wire alone is read "
-            "by OpenTelemetry's exporters themselves: `OTEL_EXPORTER_OTLP_CERTIFICATE`, "
-            "`OTEL_EXPORTER_OTLP_COMPRESSION`, `OTEL_EXPORTER_OTLP_INSECURE` and `OTEL_EXPORTER_OTLP_METRICS_INSECURE` (gRPC without TLS) ..."
+            "`OTEL_METRICS_EXPORTER` chooses the roads as OpenTelemetry has it: `none` sends nothing over OTLP, `otlp` "
+            "sends to the default address where no endpoint is set. What concerns the wire alone is read by "
+            "OpenTelemetry's exporters themselves: `OTEL_EXPORTER_OTLP_CERTIFICATE`, `OTEL_EXPORTER_OTLP_COMPRESSION`, "
+            "for gRPC without TLS `OTEL_EXPORTER_OTLP_INSECURE` and `OTEL_EXPORTER_OTLP_METRICS_INSECURE` ..."
         ),
         "## Thresholds",
         (
