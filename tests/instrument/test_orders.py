@@ -107,7 +107,7 @@ def test_a_side_whose_text_cannot_be_had_is_unknown(telemetry, caplog) -> None:
     with telemetry.order_submission(side=Hostile()):
         pass
     assert sides(telemetry) == {("unknown",): 4}
-    assert faults(telemetry, "instrument") == 3
+    assert faults(telemetry, "instrument") == 4
     assert len(caplog.records) == 1
 
 
@@ -145,7 +145,7 @@ def test_nothing_that_a_side_or_id_raises_reaches_the_bot(telemetry, stop) -> No
     with telemetry.order_submission(side=Wild()):
         pass
     assert sides(telemetry) == {("unknown",): 3}
-    assert faults(telemetry, "instrument") == 2
+    assert faults(telemetry, "instrument") == 3
 
 
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])

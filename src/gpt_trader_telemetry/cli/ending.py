@@ -22,7 +22,6 @@ class Exit(IntEnum):
     """No log can be read, or it has nothing of that time; nothing is written."""
     USAGE = 2
     """Asked wrongly: arguments, thresholds, or a folder that cannot be written."""
-    INTERRUPTED = 130
 
 
 def run_to_end(work: Callable[[], object], verb: str) -> Exit:
@@ -33,9 +32,6 @@ def run_to_end(work: Callable[[], object], verb: str) -> Exit:
     except (UsageError, ConfigurationError) as error:
         say(f"cannot {verb}: {error}")
         return Exit.USAGE
-    except KeyboardInterrupt:
-        say("interrupted")
-        return Exit.INTERRUPTED
     except NoDataError as error:
         say(f"no data: {error}")
         return Exit.NO_DATA

@@ -133,10 +133,7 @@ def _tell(line: str) -> None:
 
 
 def _port(text: str) -> int:
-    port = int(text)
+    port = int(text) if text.isascii() and text.isdecimal() else -1
     if not 0 <= port <= _MAX_PORT:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; give a number from 0 to {_MAX_PORT}")
     return port
-
-
-_port.__name__ = "port"

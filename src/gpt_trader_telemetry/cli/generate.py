@@ -71,6 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _refuse(f"{error.name} is not installed; it comes with gpt-trader-telemetry[rules]")
     except ConfigurationError as error:
         return _refuse(str(error))
+    except BrokenPipeError:
+        raise
     except OSError as error:
         return _refuse(f"{str(error.filename)!r}: {error.strerror}")
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from gpt_trader_telemetry.cli.ending import run_to_end
+from gpt_trader_telemetry.cli.ending import Exit, run_to_end
 from gpt_trader_telemetry.cli.moments import moment
 from gpt_trader_telemetry.cli.output import answer, say
 from gpt_trader_telemetry.cli.profiles import add_profile_arguments, chosen_profile
@@ -20,7 +20,7 @@ from gpt_trader_telemetry.runtime_data.skipped import Skipped
 from gpt_trader_telemetry.settings import environment
 from gpt_trader_telemetry.thresholds import MARKET_DATA_STALENESS_SECONDS, WS_STALENESS_SECONDS, Thresholds
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["Exit", "add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--thresholds", type=Path, metavar="FILE",
         help="TOML, or lines of GPT_TRADER_..._CRIT=value; over those of the environment",
     )  # fmt: skip
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="what to print")
+    parser.add_argument(
+        "--format", choices=("text", "json"), default="text", help="what to print (default: %(default)s)"
+    )
     parser.add_argument("--now", type=moment, metavar="ISO", help="the time it is, instead of the clock's")
 
 

@@ -1,13 +1,12 @@
 """``report daily``: what a day of trading came to."""
 
 import argparse
-import re
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from gpt_trader_telemetry.cli.ending import run_to_end
+from gpt_trader_telemetry.cli.ending import Exit, run_to_end
 from gpt_trader_telemetry.cli.moments import moment
 from gpt_trader_telemetry.cli.output import answer, say
 from gpt_trader_telemetry.cli.profiles import add_profile_arguments, chosen_profile
@@ -23,7 +22,7 @@ from gpt_trader_telemetry.runtime_data.orders import ALERT_AFTER
 from gpt_trader_telemetry.runtime_data.values import finite
 from gpt_trader_telemetry.settings import environment
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["Exit", "add_arguments", "run"]
 
 UNFILLED_AFTER: Final = "RISK_UNFILLED_ORDER_ALERT_SECONDS"
 
@@ -39,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_profile_arguments(daily)
     daily.add_argument("--date", type=_date, metavar="YYYY-MM-DD", help="the day, in UTC (default: today, up to now)")
     daily.add_argument(
-        "--lookback-hours", type=float, default=24.0, metavar="N",
+        "--lookback-hours", type=_hours, default=24.0, metavar="N",
         help="how far back from the end of the day, or from now (default: %(default)g)",
     )  # fmt: skip
     daily.add_argument(
@@ -62,7 +61,7 @@ exit codes:
 
 examples:
   gpt-trader-telemetry report daily --profile prod
-  gpt-trader-telemetry report daily --profile prod --date 2026-02-06 --report-format html
+  gpt-trader-telemetry report daily --profile prod --date 2026-02-28 --report-format html
   gpt-trader-telemetry report daily --profile prod --report-format json --no-save | jq .pnl.total
 """
 
@@ -106,10 +105,16 @@ def _unfilled_after() -> float:
     return seconds
 
 
+def _hours(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of hours") from None
+
+
 def _date(text: str) -> date:
-    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-        raise ValueError(text)
-    return date.fromisoformat(text)
-
-
-_date.__name__ = "date"
+    try:
+        # The library's own reader takes 20260206 and 2026-W06-5 as well.
+        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day has no zone
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date; give one such as 2026-02-06") from None
