@@ -6,7 +6,6 @@ uv run docs/interface.py --check    # only show what has changed
 
 import argparse
 import difflib
-import importlib
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -17,12 +16,12 @@ import griffe
 
 from gpt_trader_telemetry import Settings, Telemetry, settings, thresholds
 from gpt_trader_telemetry.catalog import CATALOG, Metric
-from gpt_trader_telemetry.cli.main import COMMANDS
+from gpt_trader_telemetry.cli.main import COMMANDS, parser_of
 from gpt_trader_telemetry.cli.report import UNFILLED_AFTER
 from gpt_trader_telemetry.exported import FAMILIES
 from gpt_trader_telemetry.rules.alerts import alerts
 from gpt_trader_telemetry.rules.dashboards import DASHBOARDS
-from gpt_trader_telemetry.thresholds import Thresholds
+from gpt_trader_telemetry.rules.site import Site
 
 LISTED = Path(__file__).parent / "interface.txt"
 PACKAGE = "gpt_trader_telemetry"
@@ -177,7 +176,7 @@ def exported() -> Iterator[str]:
 
 def rules() -> Iterator[str]:
     """List the names that routing and links refer to."""
-    yield from dict.fromkeys(f"alert {alert.name}" for alert in alerts(Thresholds()))
+    yield from dict.fromkeys(f"alert {alert.name}" for alert in alerts(Site()))
     yield from (f"dashboard {kind.uid}" for kind in DASHBOARDS)
 
 
@@ -190,9 +189,7 @@ def paths() -> Iterator[str]:
 def commands() -> Iterator[str]:
     """List each command with its options and exit codes."""
     for name in COMMANDS:
-        parser = argparse.ArgumentParser(f"gpt-trader-telemetry {name}")
-        importlib.import_module(f"{PACKAGE}.cli.{name}").add_arguments(parser)
-        yield from command_lines(parser)
+        yield from command_lines(parser_of(name))
 
 
 def command_lines(parser: argparse.ArgumentParser) -> Iterator[str]:
@@ -217,7 +214,7 @@ def option(action: argparse.Action) -> str:
     names = ", ".join(action.option_strings) or str(action.metavar or action.dest)
     taken = "" if action.nargs == 0 else " ".join(map(str, action.choices or ())) or "a value"
     also = ["required"] if action.required else []
-    also += [f"else {action.default}"] if action.default not in {None, False, argparse.SUPPRESS} else []
+    also += [f"else {action.default}"] if action.default not in (None, False, argparse.SUPPRESS, []) else []
     return ": ".join(filter(None, (names, ", ".join(filter(None, (taken, *also))))))
 
 
