@@ -57,7 +57,7 @@ class Settings:
     health_probe_port: int | None = None
     """A second port, plain HTTP, which answers ``/live`` and ``/ready`` alone."""
     thresholds: Thresholds = field(default_factory=Thresholds)
-    """When signals warn and when they are critical; each by a variable of its own, see the signals' page."""
+    """When signals warn and when they are critical; each has a variable of its own."""
 
     otlp_endpoint: str | None = None
     """Where to send OTLP; None sends nothing. Over HTTP this is the base address, without ``/v1/metrics``."""

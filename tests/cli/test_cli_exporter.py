@@ -123,11 +123,11 @@ def test_wrong_use_ends_with_2_and_the_reason(options, said, capsys, monkeypatch
     ],
 )
 def test_wrong_arguments_end_with_2(options, capsys):
-    """By the usage that argparse prints."""
+    """And say where the help is."""
     with pytest.raises(SystemExit) as ended:
         main(["exporter", *options])
     assert ended.value.code == 2
-    assert "usage:" in capsys.readouterr().err
+    assert "see: gpt-trader-telemetry exporter --help" in capsys.readouterr().err
 
 
 def test_a_taken_port_and_a_wrong_prefix_say_what_to_do(capsys, monkeypatch, tmp_path):

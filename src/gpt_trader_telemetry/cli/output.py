@@ -2,6 +2,19 @@
 
 import os
 import sys
+from typing import TextIO
+
+from gpt_trader_telemetry.settings import environment
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Return whether a stream is a terminal that can do more than print lines."""
+    return stream is not None and stream.isatty() and environment("TERM").get("TERM") != "dumb"
+
+
+def takes_colour(stream: TextIO | None) -> bool:
+    """Return whether colour is wanted there: no-color.org has NO_COLOR speak for everybody who wants none."""
+    return is_terminal(stream) and not environment("NO_COLOR").get("NO_COLOR")
 
 
 def say(line: str) -> None:

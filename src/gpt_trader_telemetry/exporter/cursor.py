@@ -13,7 +13,7 @@ from gpt_trader_telemetry.exporter.profile import Profile
 
 __all__ = ["load_cursor", "save_cursor"]
 
-VERSION: Final = 2
+VERSION: Final = 3
 _LARGEST: Final = 256 << 20
 
 

@@ -96,7 +96,7 @@ class LinesFollower:
             self._begin_again()
 
     def _begin_again(self) -> None:
-        self._position.marks.clear()
+        self._position.restart()
         self._reader = LineReader(self._reading.skipped)
         self._reading.restarted()
 

@@ -14,7 +14,8 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from gpt_trader_telemetry._version import __version__
 from gpt_trader_telemetry.errors import ConfigurationError
 from gpt_trader_telemetry.exporter.cursor import load_cursor, save_cursor
-from gpt_trader_telemetry.exporter.profile import Profile, Published, Stopped
+from gpt_trader_telemetry.exporter.profile import Profile, Stopped
+from gpt_trader_telemetry.exporter.state import Published
 from gpt_trader_telemetry.exporter.view import View
 from gpt_trader_telemetry.http.access import BearerToken, server_context
 from gpt_trader_telemetry.http.app import App, Handler, Request, Response, compressed, json_response, metrics_route

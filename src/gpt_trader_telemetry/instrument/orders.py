@@ -43,6 +43,7 @@ _SIDE: Final = ORDER_SUBMISSION.labels[2]
 _SIDES: Final = frozenset(_SIDE.values)
 _DISCARDING: Final[dict[str, Observe]] = dict.fromkeys(_SIDE.values, discard)
 _SUCCESS: Final = ("success", "none")
+_UNREADABLE: Final = "an order's side or decision id could not be read"
 _CAUSES: Final = 8
 """Exceptions looked through from an order's own to the guard's that it may have been raised from."""
 _POSSIBLE: Final = (
@@ -277,7 +278,7 @@ class OrderSite(Site):
         if isinstance(fault, INTERRUPTS):
             raise fault
         if self.recorder is not None:
-            self.recorder.faults.note("instrument", "an order's side or decision id could not be read", fault)
+            self.recorder.faults.note("instrument", _UNREADABLE, fault)
 
     def count(self, result: str, reason: str, side: str, seconds: float) -> None:
         """Count an order that ended so."""
@@ -335,7 +336,7 @@ def order_submission(
         misuse = UsageError(f"side_of must be callable and stands instead of side, not {given}")
     if not isinstance(side, str) and inspect.isroutine(side):
         raise UsageError(f"order_submission needs parentheses: @order_submission() above {_name(side)}")
-    spelled = _spelled(side)
+    spelled = _spelled(side, slot)
     misses_decision = decision_id is not NOTHING and _is_empty(decision_id)
 
     def make_site(function: Callable[..., Any] | None) -> OrderSite:
@@ -347,13 +348,15 @@ def order_submission(
     return Instrument(make_site, (OrderSite, spelled, misses_decision), slot, misuse=misuse)
 
 
-def _spelled(side: object) -> str:
+def _spelled(side: object, slot: Slot) -> str:
     """Spell the side of a ``with`` statement; one whose text cannot be had is unknown."""
     try:
         return side if side.__class__ is str and side in _SIDES else _SIDE.spell(side)
     except INTERRUPTS:
         raise
-    except BaseException:
+    except BaseException as fault:
+        if slot.recorder is not None:
+            slot.recorder.faults.note("instrument", _UNREADABLE, fault)
         return "unknown"
 
 

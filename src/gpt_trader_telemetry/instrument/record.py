@@ -18,6 +18,7 @@ from gpt_trader_telemetry.catalog import (
     Kind,
     Metric,
     own_metric,
+    row_named,
 )
 from gpt_trader_telemetry.errors import UsageError
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
@@ -190,7 +191,7 @@ def _metric(recorder: Recorder, name: object, kind: Kind, buckets: Iterable[floa
 
 
 def _known(recorder: Recorder, name: object) -> Metric | None:
-    return (CATALOG.get(name) or recorder.metrics.get(name)) if isinstance(name, str) else None
+    return (row_named(name) or recorder.metrics.get(name)) if isinstance(name, str) else None
 
 
 def _new_metric(recorder: Recorder, name: object, kind: Kind, buckets: Iterable[float] | None) -> Metric:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-__all__ = ["Trouble", "UnreadableError", "opened"]
+__all__ = ["DamageError", "Trouble", "UnreadableError", "opened", "telling_damage"]
 
 BUSY_TIMEOUT: Final = 5.0
 """Seconds to wait for a lock."""
@@ -51,9 +51,30 @@ class UnreadableError(Exception):
         self.trouble = trouble
 
 
+class DamageError(sqlite3.DatabaseError):
+    """A place in a database is damaged; other places may be sound."""
+
+
 @contextmanager
-def opened(path: Path, *, busy_timeout: float = BUSY_TIMEOUT) -> Iterator[sqlite3.Connection]:
+def telling_damage() -> Iterator[None]:
+    """Raise what SQLite says of a damaged place as a DamageError, and nothing else as one."""
+    try:
+        yield
+    except (sqlite3.OperationalError, DamageError):
+        raise
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # what SQLite quotes of a damaged place may be no text
+        raise DamageError(str(error)) from error
+
+
+@contextmanager
+def opened(path: Path, *, busy_timeout: float = BUSY_TIMEOUT, salvage: bool = False) -> Iterator[sqlite3.Connection]:
     """Open a database for reading; texts come as bytes, so that one which is not UTF-8 spoils no other.
+
+    Args:
+        path: the file.
+        busy_timeout: seconds to wait for a lock.
+        salvage: read what is left of a file that has lost its end, which else is corrupt as a whole: it may be a copy
+            that is still being made.
 
     Raises:
         UnreadableError: also for what goes wrong inside the block, whose statements should be over quickly.
@@ -62,6 +83,8 @@ def opened(path: Path, *, busy_timeout: float = BUSY_TIMEOUT) -> Iterator[sqlite
         raise UnreadableError(path, Trouble.DENIED if _is_hidden(path) else Trouble.ABSENT)
     try:
         with _connected(path, busy_timeout) as connection:
+            if salvage:  # nothing is ever written, the schema least of all
+                connection.execute("PRAGMA writable_schema = ON")
             yield connection
     except sqlite3.Error as error:
         raise UnreadableError(path, _trouble_of(error), str(error)) from error
