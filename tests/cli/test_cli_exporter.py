@@ -98,7 +98,7 @@ def test_the_same_series_leave_over_otlp(bot, tmp_path, fails):
     ("options", "said"),
     [
         (["--profile", "../x"], "is no profile"),
-        (["--profile", "a", "--profile", "a"], "each of them once"),
+        (["--profile", "a", "--profile", "a"], "each once; it was given"),
         (["--profile", "a", "--profile", "b", "--events-db", "x"], "for one --profile"),
         (["--profile", "a", "--cursor-file", "/no/such/folder/c.json"], "there is no folder"),
         (["--profile", "a", "--host", "no.such.host.invalid"], "--host"),

@@ -15,7 +15,7 @@ from gpt_trader_telemetry.errors import ConfigurationError, UsageError
 from gpt_trader_telemetry.replay.replayer import Replayer
 from gpt_trader_telemetry.replay.text import as_text
 from gpt_trader_telemetry.replay.threshold_file import thresholds_of
-from gpt_trader_telemetry.runtime_data.database import UnreadableError
+from gpt_trader_telemetry.runtime_data.database import UnreadableError, where_to_look
 from gpt_trader_telemetry.runtime_data.events import read_events
 from gpt_trader_telemetry.runtime_data.skipped import Skipped
 from gpt_trader_telemetry.settings import environment
@@ -75,14 +75,15 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"cannot replay: {error}")
         return Exit.USAGE
     except UnreadableError as error:
-        say(f"no data: the event log cannot be read: {error}")
+        say(f"no data: the event log cannot be read: {error}{where_to_look(error)}")
         return Exit.NO_DATA
 
 
 def _run(arguments: argparse.Namespace) -> Exit:
     start, end = arguments.start, arguments.end
     if start is not None and end is not None and start >= end:
-        raise UsageError("--from is not before --to")
+        begin, finish = (datetime.fromtimestamp(moment, UTC).isoformat() for moment in (start, end))
+        raise UsageError(f"--from {begin} is not before --to {finish}")
     paths = chosen_profile(arguments)
     thresholds = thresholds_of(arguments.thresholds, environment())
     now = datetime.now(UTC).timestamp() if arguments.now is None else arguments.now

@@ -12,7 +12,7 @@ from gpt_trader_telemetry.report.daily import Beside, report_of
 from gpt_trader_telemetry.report.figures import DailyReport
 from gpt_trader_telemetry.report.tally import Tally, equity_of
 from gpt_trader_telemetry.report.window import Window
-from gpt_trader_telemetry.runtime_data.database import Trouble, UnreadableError
+from gpt_trader_telemetry.runtime_data.database import Trouble, UnreadableError, where_to_look
 from gpt_trader_telemetry.runtime_data.event import Event
 from gpt_trader_telemetry.runtime_data.events import read_events
 from gpt_trader_telemetry.runtime_data.latest import earlier_events, latest_event
@@ -56,7 +56,7 @@ def daily_report(
         for event in watch(read_events(paths, since=window.start, until=window.end, kinds=kinds, skipped=skipped)):
             tally.take(event)
     except UnreadableError as error:
-        raise NoDataError(f"the event log cannot be read: {error}") from error
+        raise NoDataError(f"the event log cannot be read: {error}{where_to_look(error)}") from error
     for event in latest:
         tally.take_latest(event)
     equity = _equity(paths, window, tally, skipped, is_now=window.end >= now.timestamp())

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-__all__ = ["Trouble", "UnreadableError", "opened"]
+__all__ = ["Trouble", "UnreadableError", "opened", "where_to_look"]
 
 BUSY_TIMEOUT: Final = 5.0
 """Seconds to wait for a lock."""
@@ -49,6 +49,13 @@ class UnreadableError(Exception):
         super().__init__(f"{path}: {trouble}" + (f" ({detail})" if detail else ""))
         self.path = path
         self.trouble = trouble
+
+
+def where_to_look(error: UnreadableError) -> str:
+    """Return what to look at where a bot's log is not there, to be added to the error's own text."""
+    return (
+        "; has the bot written there? --profile and --runtime-root say where" if error.trouble is Trouble.ABSENT else ""
+    )
 
 
 @contextmanager
