@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 from urllib.parse import unquote, urlsplit
 
 from gpt_trader_telemetry.errors import ConfigurationError
-from gpt_trader_telemetry.thresholds import Thresholds
+from gpt_trader_telemetry.thresholds import Thresholds, naming_variables
 
 _PROTOCOLS: Final = ("http/protobuf", "grpc")
 _TEMPORALITIES: Final = ("cumulative", "delta", "lowmemory")
@@ -205,7 +205,8 @@ class Settings:
         attributes = values.get("resource_attributes", {})
         if "service_name" not in values and "service.name" in attributes:
             values["service_name"] = attributes["service.name"]
-        return cls(**values)
+        with naming_variables(environ, ((variable, name) for variable, name, _ in VARIABLES)):
+            return cls(**values)
 
 
 def without_secrets(url: str) -> str:

@@ -129,7 +129,7 @@ class Telemetry:
             self._bot.sample()
 
     def _note_source_error(self, error: BaseException) -> None:
-        self._pipeline.recorder.faults.note("health", "a signal's source raised", error)
+        self._pipeline.recorder.faults.note("health", "a signal's source raised, so that the signal is UNKNOWN", error)
 
     def _open_endpoints(self) -> "Endpoints":
         from gpt_trader_telemetry.http.bot_routes import bot_routes

@@ -215,4 +215,6 @@ def test_without_the_extra_it_says_which(tmp_path, capsys, monkeypatch) -> None:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setattr(builtins, "__import__", without_yaml)
     assert main(["generate", "--output", str(tmp_path)]) == 2
-    assert capsys.readouterr().err == "generate: yaml is not installed; it comes with gpt-trader-telemetry[rules]\n"
+    assert (
+        capsys.readouterr().err == "generate: yaml is not installed; pip install 'gpt-trader-telemetry[monitoring]'\n"
+    )

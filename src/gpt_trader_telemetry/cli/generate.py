@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         site = _site(_variables(arguments.thresholds), tuple(arguments.prefix))
         return _check(arguments.output, site) if arguments.check else _write(arguments.output, site)
     except ModuleNotFoundError as error:
-        return _refuse(f"{error.name} is not installed; it comes with gpt-trader-telemetry[rules]")
+        return _refuse(f"{error.name} is not installed; pip install 'gpt-trader-telemetry[monitoring]'")
     except ConfigurationError as error:
         return _refuse(str(error))
     except BrokenPipeError:
@@ -122,7 +122,7 @@ def _read(path: Path) -> dict[str, str]:
     try:
         lines = path.read_text("utf-8").splitlines()
     except UnicodeDecodeError:
-        raise ConfigurationError(f"{str(path)!r} is no text") from None
+        raise ConfigurationError(f"{str(path)!r} is no text in UTF-8") from None
     for number, line in enumerate(lines, start=1):
         text = line.strip().removeprefix("export ").strip()
         if not text or text[0] in "#;":

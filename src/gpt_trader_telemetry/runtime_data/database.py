@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-__all__ = ["DamageError", "Trouble", "UnreadableError", "opened", "telling_damage"]
+__all__ = ["DamageError", "Trouble", "UnreadableError", "opened", "telling_damage", "where_to_look"]
 
 BUSY_TIMEOUT: Final = 5.0
 """Seconds to wait for a lock."""
@@ -53,6 +53,13 @@ class UnreadableError(Exception):
 
 class DamageError(sqlite3.DatabaseError):
     """A place in a database is damaged; other places may be sound."""
+
+
+def where_to_look(error: UnreadableError) -> str:
+    """Return what to look at where a bot's log is not there, to be added to the error's own text."""
+    return (
+        "; has the bot written there? --profile and --runtime-root say where" if error.trouble is Trouble.ABSENT else ""
+    )
 
 
 @contextmanager
