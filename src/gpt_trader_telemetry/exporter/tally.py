@@ -203,7 +203,7 @@ def _shown(event: Event) -> dict[str, Any]:
 
 @lru_cache(maxsize=1024)
 def _known_by(rule: str) -> str:
-    """Return what a rule is known by, also in the cursor file: its name, or a digest of one that looks like a secret."""
+    """Return what a rule is known by, in the cursor file too: its name, or a digest where that looks like a secret."""
     return rule if scrub_text(rule) == rule else hashlib.sha256(rule.encode()).hexdigest()[:16]
 
 
