@@ -29,8 +29,11 @@ PACKAGE = "gpt_trader_telemetry"
 MODULES = {
     "": (),
     "catalog": ("CATALOG", "Kind", "Label", "Metric"),
+    "distro": ("Configurator", "Distro"),
     "health": (),
     "integrations": (),
+    "integrations.ccxt": (),
+    "integrations.coinbase": (),
     "pytest_plugin": ("telemetry", "telemetry_settings"),
     "reasons": (),
     "testing": (),
@@ -82,12 +85,19 @@ def listing() -> str:
 
 def imported(package: griffe.Module) -> Iterator[str]:
     """List what the public modules offer."""
-    for module, chosen in MODULES.items():
-        if not module or module in package.modules:
-            within = package[module] if module else package
-            for name in sorted(map(str, chosen or within.exports or ())):
-                if name != "__version__":
-                    yield from described(f"{within.path}.{name}", resolved(within.members[name]))
+    for path, chosen in MODULES.items():
+        module = below(package, path)
+        for name in sorted(map(str, chosen or module.exports or ())) if module else ():
+            if name != "__version__":
+                yield from described(f"{module.path}.{name}", resolved(module.members[name]))
+
+
+def below(package: griffe.Module, path: str) -> griffe.Module | None:
+    """Return a module below the package, where there is one."""
+    module: griffe.Module | None = package
+    for part in filter(None, path.split(".")):
+        module = module.modules.get(part) if module else None
+    return module
 
 
 def held(package: griffe.Module) -> Iterator[str]:
