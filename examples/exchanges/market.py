@@ -240,8 +240,7 @@ class Market:
 
     def _is_stopped(self, order: Order) -> bool:
         price = self.products[order.product].price
-        rises = (order.side == "buy") == (order.kind == "stop_limit")
-        return price >= order.stop if rises else price <= order.stop
+        return price >= order.stop if order.side == "buy" else price <= order.stop
 
     def _fill(self, order: Order) -> None:
         product = self.products[order.product]
