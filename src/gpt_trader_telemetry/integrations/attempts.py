@@ -1,0 +1,149 @@
+"""HTTP attempts of a client: how long each took, whether it was answered, and which were retries.
+
+An answer of "no" is an answer: the order was refused, the API worked. An attempt is in error if there was no answer,
+or one that is about the client and not about what it asked: a time-out, 429, 401, 5xx.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from time import perf_counter
+from typing import Any, Final, Self
+
+from gpt_trader_telemetry.catalog import API_LATENCY, API_REQUESTS, API_RETRIES
+from gpt_trader_telemetry.instrument.innermost import open_scope
+from gpt_trader_telemetry.instrument.site import Scope, Site, opened
+from gpt_trader_telemetry.integrations.calls import COMPONENT, Arguments, Client, call_around, uncounted
+from gpt_trader_telemetry.reasons import Disposition, disposition_of, reason_of
+from gpt_trader_telemetry.recording.recorder import INTERRUPTS
+
+_CATEGORIES: Final = [
+    (category, re.compile(words))
+    for category, words in (
+        ("market", "order_?-?book|best_bid_ask"),
+        ("orders", "order|fills?(?![a-z])|algo|cancel"),
+        ("market", "book|ticker|trades|depth|candle|kline|ohlc|spread|funding|mark_?price|quote"),
+        ("accounts", "account|balance|wallet|ledger|position|margin|portfolio|fee|withdraw|deposit|transfer"),
+        ("products", "asset|product|instrument|symbol|market|currenc|pair|exchange_?info|contract|coin"),
+    )
+]
+"""Words in the path of a request and what it is about, in the order in which they are looked for."""
+
+
+@lru_cache(maxsize=512)
+def category_of(path: str) -> str:
+    """Return what a request to ``path`` is about, a value of the label ``category``.
+
+    ``path`` has no query, where clients put their signatures.
+
+    >>> [category_of(path) for path in ("0/private/AddOrder", "api/v3/depth", "sapi/v1/account", "x")]
+    ['orders', 'market', 'accounts', 'other']
+    """
+    path = path.lower()
+    return next((category for category, words in _CATEGORIES if words.search(path)), "other")
+
+
+def path_of_url(url: str) -> str:
+    """Return the path of an address, without what is before and after it.
+
+    >>> path_of_url("https://api.example.com/api/v3/order?signature=x")
+    'api/v3/order'
+    """
+    return url.partition("?")[0].partition("://")[2].partition("/")[2]
+
+
+class RequestSite(Site):
+    """A method that makes attempts until one is answered; those after the first are retries."""
+
+    judges_runs = True
+
+    def __init__(self, client: Client) -> None:
+        super().__init__()
+        self.client = client
+
+    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Scope:
+        """Begin a request."""
+        return uncounted() if self.client.recorder is None else opened(Request(), self)
+
+
+class Request(Scope):
+    """A request, whatever attempts it takes."""
+
+    site: RequestSite
+    failed: str | None = None
+    """Why the last attempt failed, if it did."""
+
+    def record(self, error: BaseException | None, seconds: float) -> None:
+        """Record nothing: its attempts do."""
+
+
+class AttemptSite(Site):
+    """A method that makes one HTTP attempt.
+
+    Args:
+        client: what it records by.
+        path: reads the path, without a query, from the arguments.
+    """
+
+    judges_runs = True
+
+    def __init__(self, client: Client, path: Arguments) -> None:
+        super().__init__()
+        self.client = client
+        self.path = path
+
+    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Scope:
+        """Begin an attempt. Never raises."""
+        recorder = self.client.recorder
+        if recorder is None:
+            return uncounted()
+        try:
+            attempt = opened(Attempt(), self)
+            attempt.category = self._category(args, kwargs)
+            attempt.request = request = _request_around(self.client)
+            if request is not None and request.failed is not None:
+                labels = (("category", attempt.category), ("reason", request.failed))
+                recorder.events((API_RETRIES, labels))(1)
+        except INTERRUPTS:
+            raise
+        except BaseException as fault:
+            recorder.faults.note(COMPONENT, "an HTTP attempt could not be followed", fault)
+            return uncounted()
+        return attempt
+
+    def _category(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+        category = category_of(self.path(args, kwargs))
+        # Some exchanges have one path for everything.
+        return "orders" if category == "other" and call_around(self.client.slot) is not None else category
+
+
+class Attempt(Scope):
+    """One HTTP attempt."""
+
+    site: AttemptSite
+    category: str
+    request: Request | None
+
+    def __enter__(self) -> Self:
+        self.start = self.start or perf_counter()
+        return self
+
+    def record(self, error: BaseException | None, seconds: float) -> None:
+        """Record the attempt."""
+        recorder = self.site.client.recorder
+        reason = None if error is None else reason_of(error)
+        if self.request is not None:
+            self.request.failed = reason
+        if recorder is not None:
+            failed = reason is not None and disposition_of(reason) is Disposition.FAILED
+            labels = (("category", self.category), ("result", "error" if failed else "success"))
+            recorder.events((API_LATENCY, labels), (API_REQUESTS, labels))(seconds)
+
+
+def _request_around(client: Client) -> Request | None:
+    scope = open_scope()
+    while scope is not None:
+        if isinstance(scope, Request) and not scope.closed and scope.site.client is client:
+            return scope
+        scope = scope.outer
+    return None
