@@ -15,7 +15,7 @@ from gpt_trader_telemetry.instrument.innermost import open_scope
 from gpt_trader_telemetry.instrument.site import Scope, Site, opened
 from gpt_trader_telemetry.integrations.calls import COMPONENT, Arguments, Client, call_around, uncounted
 from gpt_trader_telemetry.reasons import Disposition, disposition_of, reason_of
-from gpt_trader_telemetry.recording.recorder import INTERRUPTS
+from gpt_trader_telemetry.recording.recorder import INTERRUPTS, Recorder
 
 _CATEGORIES: Final = [
     (category, re.compile(words))
@@ -91,6 +91,11 @@ class AttemptSite(Site):
         super().__init__()
         self.client = client
         self.path = path
+        client.slot.subscribe(self)
+
+    def attach(self, recorder: Recorder | None) -> None:
+        """Record into ``recorder`` from now on."""
+        self.recorder = recorder
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Scope:
         """Begin an attempt. Never raises."""

@@ -183,6 +183,8 @@ class ClientCall(BrokerCall):
     operation: str
     within: Answer = None
     """What became of the last submission within this one, where the returned value says nothing."""
+    accepted = False
+    """Whether the broker took the last order within this call: then what is raised afterwards does not undo it."""
 
     def returned(self, value: Any) -> None:
         """Keep what the call returned."""
@@ -191,7 +193,7 @@ class ClientCall(BrokerCall):
     def answer(self, error: BaseException | None) -> Answer:
         """Judge the call; of a batch, by the first order that was not taken."""
         if error is not None:
-            return told(reason_of(error))
+            return None if self.accepted else told(reason_of(error))
         return _first_refused(self.call.answers(self.value)) if self.call.classify is not None else self.within
 
     def record(self, error: BaseException | None, seconds: float) -> None:
@@ -221,6 +223,8 @@ class NestedSubmit(ClientCall):
             return
         answer = self.answer(error)
         around = call_around(self.call.client.slot)
+        if around is not None:
+            around.accepted = answer is None
         if isinstance(around, ClientCall):
             around.within = answer
         note_submit(seconds, answer)
@@ -232,6 +236,8 @@ class ClientOrder(OrderSubmission):
     call: CallSite
     operation: str
     sides: list[str]
+    accepted = False
+    """Whether the broker took the last order within this call: then what is raised afterwards does not undo it."""
 
     def returned(self, value: Any) -> None:
         """Keep what the call returned."""
@@ -239,7 +245,7 @@ class ClientOrder(OrderSubmission):
 
     def record(self, error: BaseException | None, seconds: float) -> None:
         """Record the broker call and each order in it."""
-        if error is not None:
+        if error is not None and not (self.accepted and len(self.sides) == 1):
             result, reason = self._judge(error)
             if result != Disposition.BLOCKED.value:
                 self._count_call(told(reason), seconds)

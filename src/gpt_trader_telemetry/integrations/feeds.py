@@ -42,9 +42,25 @@ class Feeds:
             self._open[id(connection)] = feed
         self._tell(lambda websocket: websocket.connected(feed))
 
-    def message(self, *, heartbeat: bool = False) -> None:
-        """Say that a message came, or the answer to a ping."""
-        self._tell(lambda websocket: websocket.heartbeat() if heartbeat else websocket.message())
+    def failed(self, host: str, error: BaseException) -> None:
+        """Say that a connection could not be made: to one that was lost, else to one that was never there."""
+        with self._lock:
+            lost = [feed for feed in self._lost if feed.host == host]
+            feed = min(lost) if lost else self._next(host)
+            self._lost.add(feed)
+        self._tell(lambda websocket: websocket.disconnected(error, feed))
+
+    def message(self) -> None:
+        """Say that a message came."""
+        self._tell(WebSocket.message)
+
+    def heartbeat(self, lag: float | None = None) -> None:
+        """Say that a heartbeat came, or the answer to a ping, ``lag`` seconds after it was sent where that is known."""
+        self._tell(lambda websocket: websocket.heartbeat(lag))
+
+    def gap(self) -> None:
+        """Say that messages were missed."""
+        self._tell(WebSocket.gap)
 
     def lost(self, connection: object, error: BaseException | None = None) -> None:
         """Say that a connection was lost; a second time does nothing."""

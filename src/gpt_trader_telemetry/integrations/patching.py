@@ -16,6 +16,7 @@ class Patches:
 
     def __init__(self) -> None:
         self._replaced: list[tuple[Any, str, object, object]] = []
+        self._undoing: list[Callable[[], object]] = []
         self.active = True
 
     def when_imported(self, module: str, patch: Callable[[ModuleType], None]) -> None:
@@ -39,9 +40,18 @@ class Patches:
         setattr(owner, name, made)
         self._replaced.append((owner, name, found, made))
 
+    def on_undo(self, act: Callable[[], object]) -> None:
+        """Have ``act`` called when the patches are taken out again, after them."""
+        self._undoing.append(act)
+
     def undo(self) -> None:
         """Give every attribute back, the last first; what others replaced since stays theirs."""
         self.active = False
+        self._give_back()
+        while self._undoing:
+            self._undoing.pop()()
+
+    def _give_back(self) -> None:
         while self._replaced:
             owner, name, found, made = self._replaced.pop()
             if vars(owner).get(name) is not made:
