@@ -183,8 +183,8 @@ class ClientCall(BrokerCall):
     operation: str
     within: Answer = None
     """What became of the last submission within this one, where the returned value says nothing."""
-    accepted = False
-    """Whether the broker took the last order within this call: then what is raised afterwards does not undo it."""
+    answered = False
+    """Whether the last submission within this call was answered: then what is raised afterwards is no answer."""
 
     def returned(self, value: Any) -> None:
         """Keep what the call returned."""
@@ -193,7 +193,7 @@ class ClientCall(BrokerCall):
     def answer(self, error: BaseException | None) -> Answer:
         """Judge the call; of a batch, by the first order that was not taken."""
         if error is not None:
-            return None if self.accepted else told(reason_of(error))
+            return self.within if self.answered else told(reason_of(error))
         return _first_refused(self.call.answers(self.value)) if self.call.classify is not None else self.within
 
     def record(self, error: BaseException | None, seconds: float) -> None:
@@ -224,7 +224,7 @@ class NestedSubmit(ClientCall):
         answer = self.answer(error)
         around = call_around(self.call.client.slot)
         if around is not None:
-            around.accepted = answer is None
+            around.answered = error is None
         if isinstance(around, ClientCall):
             around.within = answer
         note_submit(seconds, answer)
@@ -236,8 +236,8 @@ class ClientOrder(OrderSubmission):
     call: CallSite
     operation: str
     sides: list[str]
-    accepted = False
-    """Whether the broker took the last order within this call: then what is raised afterwards does not undo it."""
+    answered = False
+    """Whether the last submission within this call was answered: then what is raised afterwards is no answer."""
 
     def returned(self, value: Any) -> None:
         """Keep what the call returned."""
@@ -245,14 +245,16 @@ class ClientOrder(OrderSubmission):
 
     def record(self, error: BaseException | None, seconds: float) -> None:
         """Record the broker call and each order in it."""
-        if error is not None and not (self.accepted and len(self.sides) == 1):
+        if error is not None and not (self.answered and len(self.sides) == 1):
             result, reason = self._judge(error)
             if result != Disposition.BLOCKED.value:
                 self._count_call(told(reason), seconds)
             for side in self.sides:
                 self.site.count(result, reason, side, seconds)
         else:
-            answers = [self._answer] if self.call.classify is None else self.call.answers(self.value)
+            answers = (
+                [self._answer] if self.call.classify is None or error is not None else self.call.answers(self.value)
+            )
             self._count_call(_first_refused(answers), seconds)
             for side, answer in _matched(self.sides, answers):
                 self.site.count(*_ending(answer), side, seconds)

@@ -11,10 +11,11 @@ from itertools import count
 from typing import Any
 
 from coinbase.rest import RESTClient, orders
+
 from exchanges.coinbase import CoinbaseServer
 from exchanges.faults import CUT, DROP, HANG, Fault, reject, status
-from exchanges.market import Balance, Order
 from exchanges.loopback import over_loopback
+from exchanges.market import Balance, Order
 
 METHODS = [
     name
@@ -146,7 +147,7 @@ def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Ending:
     """Call, and keep what comes of it."""
     try:
         return Ending(value=function(*args, **kwargs))
-    except Exception as error:  # noqa: BLE001 - whatever the bot would see
+    except Exception as error:
         return Ending(error=error)
 
 

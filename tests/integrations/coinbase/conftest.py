@@ -6,22 +6,21 @@ from pathlib import Path
 
 import pytest
 
-for folder in (Path(__file__).parents[3] / "examples", Path(__file__).parents[1], Path(__file__).parent):
-    sys.path[:0] = [str(folder)]
-
-from coinbase_playing import client_of
-from exchanges.coinbase import CoinbaseServer, coinbase_exchange
-
 from gpt_trader_telemetry import Telemetry
 from gpt_trader_telemetry.integrations.coinbase.instrumentor import CoinbaseInstrumentor
+
+for folder in (Path(__file__).parents[3] / "examples", Path(__file__).parents[1]):
+    sys.path[:0] = [str(folder)]
 
 collect_ignore = ["conftest.py"]
 
 
 @pytest.fixture
-def exchange() -> Iterator[CoinbaseServer]:
+def exchange() -> Iterator:
     """An exchange of the test's own, whose prices stand still."""
-    with coinbase_exchange(every=0.05) as server:
+    from exchanges.coinbase import coinbase_exchange
+
+    with coinbase_exchange(every=0.02) as server:
         server.face.moves = False
         yield server
 
@@ -35,7 +34,9 @@ def instrumented(telemetry: Telemetry) -> Iterator[Telemetry]:
 
 
 @pytest.fixture
-def client(exchange: CoinbaseServer, instrumented: Telemetry):
+def client(exchange, instrumented: Telemetry) -> Iterator:
     """A client of the exchange, instrumented."""
+    from coinbase_playing import client_of
+
     with client_of(exchange) as made:
         yield made

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from coinbase_counts import Counts
 from coinbase_playing import METHODS, SCENARIOS, Scenario, client_of, operation, orders_at, play, side
-from exchanges.coinbase import CoinbaseServer, coinbase_exchange
 
+from exchanges.coinbase import CoinbaseServer, coinbase_exchange
 from gpt_trader_telemetry.integrations.coinbase.instrumentor import CoinbaseInstrumentor
 
 ONE_OF_EACH = {"create_order", "close_position", "preview_order", "edit_order", "preview_edit_order", "cancel_orders",

@@ -1,7 +1,8 @@
 """The WebSocket clients: connections, messages and how they end.
 
-The client says nothing when its handler ends: when the server closes with 1000, when the bot's own callback raises,
-when reconnecting fails for good. So what is followed is the task that the handler runs in, and what it receives.
+The client says nothing when its handler ends: when the server closes with 1000, or with any code while the bot's
+callback runs, when that callback raises, when reconnecting fails for good. So what is followed is the task that the
+handler runs in, and what it receives.
 """
 
 import asyncio
@@ -21,6 +22,8 @@ from gpt_trader_telemetry.integrations.patching import Patches
 
 Method = Callable[..., Any]
 
+_IN_GOOD_ORDER: Final = (1000, 1001)
+"""Codes that a connection is closed with when nothing is wrong."""
 _HEAD: Final = 512
 """Characters of a message that are looked at: its envelope comes before its events, which may be megabytes."""
 _SEQUENCE: Final = re.compile(r'"sequence_num"\s*:\s*(\d{1,18})')
@@ -101,9 +104,10 @@ class Follower:
             self._feeds.closed(client.websocket)
 
     def _ended(self, client: Any, task: "asyncio.Task[Any]") -> None:
-        # Asking `exception()` would mark it as retrieved and so silence asyncio's own report of a lost one.
         if client.websocket is not None:
-            self._feeds.lost(client.websocket, None if task.cancelled() else getattr(task, "_exception", None))
+            # Asking `exception()` would mark it as retrieved and so silence asyncio's own report of a lost one.
+            error = None if task.cancelled() else getattr(task, "_exception", None)
+            self._feeds.lost(client.websocket, error or _abnormal(client.websocket))
 
     def _receiving(self, connection: Any) -> Method:
         receive = connection.recv
@@ -137,6 +141,12 @@ class Follower:
         if expected is not None and int(number[1]) > expected:
             self._feeds.gap()
         return max(expected or 0, int(number[1]) + 1)
+
+
+def _abnormal(connection: Any) -> BaseException | None:
+    """Return an error where a connection was closed, and not in good order."""
+    code = getattr(connection, "close_code", None)
+    return None if code in {None, *_IN_GOOD_ORDER} else ConnectionError(f"closed with {code}")
 
 
 def _lag(envelope: str) -> float | None:

@@ -15,7 +15,7 @@ from gpt_trader_telemetry.instrument.broker import SUBMIT
 from gpt_trader_telemetry.instrument.orders import spelled
 from gpt_trader_telemetry.instrument.site import Scope, Site
 from gpt_trader_telemetry.instrument.wrap import wrap
-from gpt_trader_telemetry.integrations.attempts import AttemptSite, RequestSite
+from gpt_trader_telemetry.integrations.attempts import AttemptSite, RequestSite, category_of
 from gpt_trader_telemetry.integrations.calls import CallSite, Client, ClientOrder, call_around, no_side
 from gpt_trader_telemetry.integrations.coinbase.answers import operation_of, side_of, verdict_of
 from gpt_trader_telemetry.integrations.coinbase.responses import Responses
@@ -35,11 +35,18 @@ def patch_rest(client: Client, patches: Patches, rest: ModuleType) -> None:
     for name in _ORDERS:
         for owner in (orders, rest.RESTClient):
             patch(owner, name, lambda bare: CallSite(client, SUBMIT, sides=argument_reader(bare, "side") or no_side))
-    patch(base.RESTBase, "send_request", lambda _bare: AttemptSite(client, _path))
+    patch(base.RESTBase, "send_request", lambda _bare: CoinbaseAttemptSite(client, _path))
     for name in ("send_request", "prepare_and_send_request"):
         patch(base.RESTBase, name, lambda _bare: AnyCallSite(client))
     patch(base.RESTBase, "prepare_and_send_request", lambda _bare: RequestSite(client))
     patches.replace(base, "handle_exception", Responses(client).watching)
+
+
+class CoinbaseAttemptSite(AttemptSite):
+    """An HTTP attempt, whose path says all about it."""
+
+    def _category(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+        return category_of(self.path(args, kwargs))
 
 
 class AnyCallSite(Site):
