@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 from urllib.parse import parse_qsl
 
 from aiohttp import WSMsgType, web
@@ -73,6 +73,8 @@ class Face:
 
     sockets: tuple[str, ...] = ()
     """Paths at which WebSockets are taken."""
+    fault_body: ClassVar[Any] = {"error": "FAULT", "message": "a fault of the paper exchange"}
+    """What is answered with the status of a fault."""
 
     def routes(self) -> Iterable[Route]:
         """Return what answers."""
@@ -207,7 +209,7 @@ class PaperServer:
             fault = self.faults.next(request.method, request.path)
             body = await request.read()
             if fault is not None and fault.kind in {"drop", "hang", "status"}:
-                code, content = fault.status or None, {"error": "FAULT", "message": "a fault of the paper exchange"}
+                code, content = fault.status or None, self.face.fault_body
             else:
                 code, content = self._answer(answer, request, body, fault)
             self.ledger.append(Handled(request.method, request.path, fault and fault.kind, code, content))

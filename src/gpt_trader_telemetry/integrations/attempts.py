@@ -10,12 +10,12 @@ from functools import lru_cache
 from time import perf_counter
 from typing import Any, Final, Self
 
-from gpt_trader_telemetry.catalog import API_LATENCY, API_REQUESTS, API_RETRIES
+from gpt_trader_telemetry.catalog import API_LATENCY, API_REQUESTS, API_RETRIES, RATE_LIMIT_USAGE
 from gpt_trader_telemetry.instrument.innermost import open_scope
-from gpt_trader_telemetry.instrument.site import Scope, Site, opened
-from gpt_trader_telemetry.integrations.calls import COMPONENT, Arguments, Client, call_around, uncounted
+from gpt_trader_telemetry.instrument.site import Scope, opened
+from gpt_trader_telemetry.integrations.calls import COMPONENT, Arguments, Client, ClientSite, call_around, uncounted
 from gpt_trader_telemetry.reasons import Disposition, disposition_of, reason_of
-from gpt_trader_telemetry.recording.recorder import INTERRUPTS, Recorder
+from gpt_trader_telemetry.recording.recorder import INTERRUPTS
 
 _CATEGORIES: Final = [
     (category, re.compile(words))
@@ -52,18 +52,35 @@ def path_of_url(url: str) -> str:
     return url.partition("?")[0].partition("://")[2].partition("/")[2]
 
 
-class RequestSite(Site):
+_REMAINING_AND_LIMIT: Final = (
+    ("ratelimit-remaining", "ratelimit-limit"),
+    ("x-ratelimit-remaining", "x-ratelimit-limit"),
+    ("x-bapi-limit-status", "x-bapi-limit"),
+    ("gw-ratelimit-remaining", "gw-ratelimit-limit"),
+    ("x-gate-ratelimit-requests-remain", "x-gate-ratelimit-limit"),
+)
+
+
+def rate_limit_usage(headers: Mapping[str, str]) -> float | None:
+    """Return the share of the rate limit that is used up, from 0 to 1, where the answer's headers tell it.
+
+    >>> rate_limit_usage({"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "25"})
+    0.75
+    """
+    folded = {name.lower(): value for name, value in headers.items()}
+    for remaining, limit in _REMAINING_AND_LIMIT:
+        if remaining in folded and limit in folded:
+            most = float(folded[limit])
+            return min(1.0, max(0.0, 1 - float(folded[remaining]) / most)) if most > 0 else None
+    return None
+
+
+class RequestSite(ClientSite):
     """A method that makes attempts until one is answered; those after the first are retries."""
-
-    judges_runs = True
-
-    def __init__(self, client: Client) -> None:
-        super().__init__()
-        self.client = client
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Scope:
         """Begin a request."""
-        return uncounted() if self.client.recorder is None else opened(Request(), self)
+        return uncounted() if self.recorder is None else opened(Request(), self)
 
 
 class Request(Scope):
@@ -77,34 +94,29 @@ class Request(Scope):
         """Record nothing: its attempts do."""
 
 
-class AttemptSite(Site):
+class AttemptSite(ClientSite):
     """A method that makes one HTTP attempt.
 
     Args:
         client: what it records by.
         path: reads the path, without a query, from the arguments.
+        headers: of the answer, read from the arguments when it has come, where the library keeps them.
     """
 
-    judges_runs = True
-
-    def __init__(self, client: Client, path: Arguments) -> None:
-        super().__init__()
-        self.client = client
+    def __init__(self, client: Client, path: Arguments, headers: Arguments | None = None) -> None:
+        super().__init__(client)
         self.path = path
-        client.slot.subscribe(self)
-
-    def attach(self, recorder: Recorder | None) -> None:
-        """Record into ``recorder`` from now on."""
-        self.recorder = recorder
+        self.headers = headers
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Scope:
         """Begin an attempt. Never raises."""
-        recorder = self.client.recorder
+        recorder = self.recorder
         if recorder is None:
             return uncounted()
         try:
             attempt = opened(Attempt(), self)
             attempt.category = self._category(args, kwargs)
+            attempt.arguments = (args, kwargs)
             attempt.request = request = _request_around(self.client)
             if request is not None and request.failed is not None:
                 labels = (("category", attempt.category), ("reason", request.failed))
@@ -128,6 +140,7 @@ class Attempt(Scope):
     site: AttemptSite
     category: str
     request: Request | None
+    arguments: tuple[tuple[Any, ...], Mapping[str, Any]]
 
     def __enter__(self) -> Self:
         self.start = self.start or perf_counter()
@@ -135,7 +148,7 @@ class Attempt(Scope):
 
     def record(self, error: BaseException | None, seconds: float) -> None:
         """Record the attempt."""
-        recorder = self.site.client.recorder
+        recorder = self.site.recorder
         reason = None if error is None else reason_of(error)
         if self.request is not None:
             self.request.failed = reason
@@ -143,6 +156,13 @@ class Attempt(Scope):
             failed = reason is not None and disposition_of(reason) is Disposition.FAILED
             labels = (("category", self.category), ("result", "error" if failed else "success"))
             recorder.events((API_LATENCY, labels), (API_REQUESTS, labels))(seconds)
+            usage = 1.0 if reason == "rate_limit" else self._usage()
+            if usage is not None:
+                recorder.setter(RATE_LIMIT_USAGE, ())(usage)
+
+    def _usage(self) -> float | None:
+        headers = None if self.site.headers is None else self.site.headers(*self.arguments)
+        return rate_limit_usage(headers) if isinstance(headers, Mapping) else None
 
 
 def _request_around(client: Client) -> Request | None:

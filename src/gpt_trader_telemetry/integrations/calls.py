@@ -49,16 +49,16 @@ class Client:
         self.slot = slot
         self._broker_calls: dict[str, BrokerCallSite] = {}
         self._orders: OrderSite | None = None
-        self._released = False
+        self.released = False
 
     @property
     def recorder(self) -> Recorder | None:
         """The recorder, while there is one and the client is instrumented."""
-        return None if self._released else self.slot.recorder
+        return None if self.released else self.slot.recorder
 
     def release(self) -> None:
         """Record nothing any more: methods that the bot took hold of stay wrapped for ever."""
-        self._released = True
+        self.released = True
 
     def broker_call(self, operation: str) -> BrokerCallSite:
         """Return the site of an operation."""
@@ -76,13 +76,41 @@ class Client:
         return self._orders
 
 
+def counts_orders(function: object) -> bool:
+    """Tell whether a function is decorated with ``@order_submission``: then its calls are orders already."""
+    while function is not None:
+        if isinstance(getattr(function, "__gpt_trader_site__", None), OrderSite):
+            return True
+        function = getattr(function, "__wrapped__", None)
+    return False
+
+
 def no_side(_args: tuple[Any, ...], _kwargs: Mapping[str, Any]) -> str:
     """Read no side."""
     return "unknown"
 
 
-class CallSite(Site):
-    """A method of a client.
+class ClientSite(Site):
+    """A method of a client; there are thousands, so each looks its recorder up when it is called."""
+
+    judges_runs = True
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        super().__init__()
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """The client's."""
+        return self.client.recorder
+
+    @recorder.setter
+    def recorder(self, _recorder: Recorder | None) -> None:
+        pass
+
+
+class CallSite(ClientSite):
+    """A method that does an operation.
 
     Args:
         client: what it records by.
@@ -92,9 +120,7 @@ class CallSite(Site):
         previews: of a submission, tells from the arguments whether it only previews.
     """
 
-    __slots__ = ("classify", "client", "operation", "previews", "sides")
-
-    judges_runs = judges_values = True
+    judges_values = True
 
     def __init__(
         self,
@@ -105,8 +131,7 @@ class CallSite(Site):
         classify: Classify | None = None,
         previews: Arguments | None = None,
     ) -> None:
-        super().__init__()
-        self.client = client
+        super().__init__(client)
         self.operation = operation
         self.sides = sides
         self.classify = classify
@@ -117,7 +142,7 @@ class CallSite(Site):
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Scope:
         """Begin a call with these arguments. Never raises."""
-        recorder = self.client.recorder
+        recorder = self.recorder
         if recorder is None:
             return uncounted()
         try:
@@ -146,7 +171,7 @@ class CallSite(Site):
         return order
 
     def _sides_of(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[str]:
-        recorder = self.client.recorder
+        recorder = self.recorder
         sides: Any = None
         if recorder is not None:
             with recorder.faults.shield(COMPONENT, "the side of an order could not be read"):
@@ -155,7 +180,7 @@ class CallSite(Site):
 
     def answers(self, value: object) -> list[Answer]:
         """Judge what a call returned; a classifier that fails says that all went well, and that is counted."""
-        recorder = self.client.recorder
+        recorder = self.recorder
         if self.classify is None or value is NOTHING or recorder is None:
             return [None]
         with recorder.faults.shield(COMPONENT, "what a call returned could not be judged"):

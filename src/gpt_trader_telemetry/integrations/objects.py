@@ -12,7 +12,7 @@ from gpt_trader_telemetry.instrument.broker import SUBMIT
 from gpt_trader_telemetry.instrument.orders import side_reader
 from gpt_trader_telemetry.instrument.verdicts import Classify, misuse_of_classifier, shown
 from gpt_trader_telemetry.instrument.wrap import wrap
-from gpt_trader_telemetry.integrations.calls import Arguments, CallSite, Client
+from gpt_trader_telemetry.integrations.calls import Arguments, CallSite, Client, counts_orders
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
 
 ObjectT = TypeVar("ObjectT")
@@ -68,8 +68,8 @@ def instrument_broker(broker: ObjectT, operations: Mapping[str, str | Operation]
         slot: where the recorder is found; the process default unless given.
 
     Raises:
-        UsageError: a method that there is not, a name that is none, a side that cannot be found, or an object that
-            takes no attributes.
+        UsageError: a method that there is not, a name that is none, a side that cannot be found, a method that
+            is decorated with ``@order_submission``, or an object that takes no attributes.
 
     >>> class Broker:
     ...     def place(self, symbol, side, quantity):
@@ -84,6 +84,8 @@ def instrument_broker(broker: ObjectT, operations: Mapping[str, str | Operation]
         method = inspect.getattr_static(broker, name, None) if _is_shared(broker) else getattr(broker, name, None)
         if method is None:
             raise UsageError(f"{shown(broker)} has no method {name!r}")
+        if counts_orders(method):
+            raise UsageError(f"{name!r} is decorated with @order_submission already; leave one of the two out")
         made[name] = _recorded(method, name, operation, client)
     for name, method in made.items():
         try:

@@ -16,7 +16,7 @@ class Patches:
 
     def __init__(self) -> None:
         self._replaced: list[tuple[Any, str, object, object]] = []
-        self._undoing: list[Callable[[], object]] = []
+        self._at_undo: list[Callable[[], None]] = []
         self.active = True
 
     def when_imported(self, module: str, patch: Callable[[ModuleType], None]) -> None:
@@ -40,18 +40,13 @@ class Patches:
         setattr(owner, name, made)
         self._replaced.append((owner, name, found, made))
 
-    def on_undo(self, act: Callable[[], object]) -> None:
-        """Have ``act`` called when the patches are taken out again, after them."""
-        self._undoing.append(act)
+    def at_undo(self, give_back: Callable[[], None]) -> None:
+        """Have what was replaced otherwise given back too."""
+        self._at_undo.append(give_back)
 
     def undo(self) -> None:
         """Give every attribute back, the last first; what others replaced since stays theirs."""
         self.active = False
-        self._give_back()
-        while self._undoing:
-            self._undoing.pop()()
-
-    def _give_back(self) -> None:
         while self._replaced:
             owner, name, found, made = self._replaced.pop()
             if vars(owner).get(name) is not made:
@@ -60,3 +55,5 @@ class Patches:
                 delattr(owner, name)
             else:
                 setattr(owner, name, found)
+        for give_back in self._at_undo:
+            give_back()

@@ -140,6 +140,15 @@ def reason_of_code(code: str) -> str | None:
     return _reason_of_words(code) if " " in code else _reason_of_words(_HUMP.sub("_", code), _IN_CODE)
 
 
+def reason_of_body(body: object) -> str | None:
+    """Return the reason that an answer's error fields tell, or None where they tell none.
+
+    >>> reason_of_body({"error": ["EOrder:Insufficient funds"], "text": "post only"})
+    'insufficient_funds'
+    """
+    return next(filter(None, map(reason_of_code, codes(body))), None)
+
+
 # ccxt: "binance POST https://... 404 Not Found {body}"; requests: "429 Client Error: ...".
 _STATUS_IN_TEXT = re.compile(
     r"\S{1,40} (?:GET|POST|PUT|PATCH|DELETE) \S+ ([45]\d\d)\b|([45]\d\d) (?:Client|Server) Error"

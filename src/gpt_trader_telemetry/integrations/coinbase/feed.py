@@ -37,7 +37,7 @@ def patch_websocket(client: Client, patches: Patches, websocket: ModuleType) -> 
     follower = Follower(client)
     patches.replace(base, "open_async", follower.opening)
     patches.replace(base, "close_async", follower.closing)
-    patches.on_undo(follower.leave)
+    patches.at_undo(follower.leave)
 
 
 class Follower:
@@ -97,7 +97,7 @@ class Follower:
 
     def _failed(self, client: Any, error: BaseException) -> None:
         if client.websocket is None:  # else it was open already, and still is
-            self._feeds.failed(str(client.base_url), error)
+            self._feeds.refused(str(client.base_url), error)
 
     def _give_up(self, client: Any) -> None:
         if client.websocket is not None:
@@ -134,7 +134,7 @@ class Follower:
             return expected
         envelope = message[:_HEAD].partition('"events"')[0]
         if _HEARTBEATS.search(envelope):
-            self._feeds.heartbeat(_lag(envelope))
+            self._feeds.message(heartbeat=True, lag=_lag(envelope))
         number = _SEQUENCE.search(envelope)
         if number is None:
             return expected

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gpt_trader_telemetry.catalog import API_REQUESTS, API_RETRIES, RATE_LIMIT_USAGE
-from gpt_trader_telemetry.integrations.attempts import category_of, path_of_url
+from gpt_trader_telemetry.integrations.attempts import category_of, path_of_url, rate_limit_usage
 from gpt_trader_telemetry.integrations.calls import COMPONENT, Client
 from gpt_trader_telemetry.reasons import reason_of
 from gpt_trader_telemetry.reasons.words import reason_of_status
@@ -34,10 +34,9 @@ class Responses:
 
 
 def _note_rate_limit(recorder: Recorder, response: Any) -> None:
-    limit, remaining = (response.headers.get(f"x-ratelimit-{name}") for name in ("limit", "remaining"))
-    if limit is not None and remaining is not None and float(limit) > 0:
-        used = 1 - float(remaining) / float(limit)
-        recorder.setter(RATE_LIMIT_USAGE, ())(min(1.0, max(0.0, used)))
+    usage = rate_limit_usage(response.headers)
+    if usage is not None:
+        recorder.setter(RATE_LIMIT_USAGE, ())(usage)
 
 
 def _note_retries(recorder: Recorder, response: Any) -> None:

@@ -16,7 +16,7 @@ from gpt_trader_telemetry.instrument.orders import spelled
 from gpt_trader_telemetry.instrument.site import Scope, Site
 from gpt_trader_telemetry.instrument.wrap import wrap
 from gpt_trader_telemetry.integrations.attempts import AttemptSite, RequestSite, category_of
-from gpt_trader_telemetry.integrations.calls import CallSite, Client, ClientOrder, call_around, no_side
+from gpt_trader_telemetry.integrations.calls import CallSite, Client, ClientOrder, ClientSite, call_around, no_side
 from gpt_trader_telemetry.integrations.coinbase.answers import operation_of, side_of, verdict_of
 from gpt_trader_telemetry.integrations.coinbase.responses import Responses
 from gpt_trader_telemetry.integrations.patching import Patches
@@ -49,16 +49,13 @@ class CoinbaseAttemptSite(AttemptSite):
         return category_of(self.path(args, kwargs))
 
 
-class AnyCallSite(Site):
+class AnyCallSite(ClientSite):
     """The method that every call goes through: its arguments tell what the call is for."""
 
-    __slots__ = ("_client", "_sites")
-
-    judges_runs = judges_values = True
+    judges_values = True
 
     def __init__(self, client: Client) -> None:
-        super().__init__()
-        self._client = client
+        super().__init__(client)
         self._sites: dict[str, CallSite] = {}
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Scope:
@@ -67,12 +64,12 @@ class AnyCallSite(Site):
         site = self._sites.get(operation)
         if site is None:
             classify = partial(self._judge, operation)
-            site = self._sites[operation] = CallSite(self._client, operation, sides=_side_sent, classify=classify)
+            site = self._sites[operation] = CallSite(self.client, operation, sides=_side_sent, classify=classify)
         return site.open(args, kwargs)
 
     def _judge(self, operation: str, body: object) -> str | None:
         if operation == SUBMIT:
-            order = call_around(self._client.slot)
+            order = call_around(self.client.slot)
             if isinstance(order, ClientOrder) and order.sides == ["unknown"]:
                 order.sides = [spelled(side_of(None, body))]  # to close a position has the side that it has
         return verdict_of(operation, body)
