@@ -38,3 +38,11 @@ class Counts:
                         number = sum(cell.counts) if hasattr(cell, "counts") else cell.value
                         found[(COUNTED[family.metric.name], *(value for _name, value in labels))] = int(number)
         return found
+
+
+def gauge(telemetry: Telemetry, name: str) -> float | None:
+    """Return a gauge as it is shown, or None where it is not."""
+    recorder: Any = telemetry._pipeline.recorder
+    with recorder.collected() as families:
+        cells = [cell for family in families if family.metric.name == name for cell in family.cells.values()]
+    return cells[0].value if cells else None

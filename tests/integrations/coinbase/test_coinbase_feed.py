@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from coinbase.websocket import WSClient, WSClientException, WSUserClient
 from coinbase.websocket.websocket_base import WSBase
+from coinbase_counts import gauge
 from reading import faults
 
 from exchanges.coinbase import CoinbaseServer
@@ -75,7 +76,7 @@ def until(true: Callable[[], Any], what: str) -> None:
 
 def shown(telemetry: Telemetry, name: str) -> float | None:
     """Return a gauge of the feed as it is shown."""
-    return scrape(telemetry).value(f"gpt_trader_{name}")
+    return gauge(telemetry, f"gpt_trader_{name}")
 
 
 def health(telemetry: Telemetry) -> dict[str, Any]:

@@ -39,7 +39,8 @@ def patch_rest(client: Client, patches: Patches, rest: ModuleType) -> None:
     for name in ("send_request", "prepare_and_send_request"):
         patch(base.RESTBase, name, lambda _bare: AnyCallSite(client))
     patch(base.RESTBase, "prepare_and_send_request", lambda _bare: RequestSite(client))
-    patches.replace(base, "handle_exception", Responses(client).watching)
+    if hasattr(base, "handle_exception"):
+        patches.replace(base, "handle_exception", Responses(client).watching)
 
 
 class CoinbaseAttemptSite(AttemptSite):
