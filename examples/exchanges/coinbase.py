@@ -40,7 +40,7 @@ def paper_market(*, seed: int = 0, clock: Callable[[], float] = time.time) -> Ma
         "BTC-USD": Product("BTC", "USD", Decimal(60_000)),
         "ETH-USD": Product("ETH", "USD", Decimal(3_000), smallest=Decimal("0.001")),
     }
-    balances = {"USD": Balance(Decimal(100_000)), "BTC": Balance(Decimal(2)), "ETH": Balance(Decimal(20))}
+    balances = {"USD": Balance(Decimal(100_000)), "BTC": Balance(Decimal("0.5")), "ETH": Balance(Decimal(10))}
     return Market(products, balances, clock, seed)
 
 
