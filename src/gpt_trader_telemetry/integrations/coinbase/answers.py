@@ -5,6 +5,7 @@ nothing (``UNKNOWN_FAILURE_REASON`` stands in accepted orders too) before none.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from gpt_trader_telemetry.instrument.broker import SUBMIT
@@ -76,16 +77,15 @@ _OPERATIONS: Final = {
 }
 
 
-def operation_of(method: object, path: str) -> str:
-    """Return what a request is for; ``other`` where it is not known. Never raises.
+@lru_cache(maxsize=512)
+def operation_of(method: str, path: str) -> str:
+    """Return what a request is for; ``other`` where it is not known.
 
     >>> operation_of("POST", "/api/v3/brokerage/orders")
     'submit'
     >>> operation_of("GET", "/api/v3/brokerage/market/products/BTC-USD")
     'get_product'
     """
-    if not isinstance(method, str):
-        return _OTHER
     shapes = _shapes(path.removeprefix(_API).removeprefix("market/"))
     return next((_OPERATIONS[method, shape] for shape in shapes if (method, shape) in _OPERATIONS), _OTHER)
 

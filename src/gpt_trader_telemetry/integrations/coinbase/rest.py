@@ -16,7 +16,15 @@ from gpt_trader_telemetry.instrument.orders import spelled
 from gpt_trader_telemetry.instrument.site import Scope, Site
 from gpt_trader_telemetry.instrument.wrap import wrap
 from gpt_trader_telemetry.integrations.attempts import AttemptSite, RequestSite, category_of
-from gpt_trader_telemetry.integrations.calls import CallSite, Client, ClientOrder, ClientSite, call_around, no_side
+from gpt_trader_telemetry.integrations.calls import (
+    CallSite,
+    Client,
+    ClientOrder,
+    ClientSite,
+    call_around,
+    no_side,
+    uncounted,
+)
 from gpt_trader_telemetry.integrations.coinbase.answers import operation_of, side_of, verdict_of
 from gpt_trader_telemetry.integrations.coinbase.responses import Responses
 from gpt_trader_telemetry.integrations.patching import Patches
@@ -36,8 +44,8 @@ def patch_rest(client: Client, patches: Patches, rest: ModuleType) -> None:
         for owner in (orders, rest.RESTClient):
             patch(owner, name, lambda bare: CallSite(client, SUBMIT, sides=argument_reader(bare, "side") or no_side))
     patch(base.RESTBase, "send_request", lambda _bare: CoinbaseAttemptSite(client, _path))
-    for name in ("send_request", "prepare_and_send_request"):
-        patch(base.RESTBase, name, lambda _bare: AnyCallSite(client))
+    patch(base.RESTBase, "send_request", lambda _bare: BareCallSite(client))
+    patch(base.RESTBase, "prepare_and_send_request", lambda _bare: AnyCallSite(client))
     patch(base.RESTBase, "prepare_and_send_request", lambda _bare: RequestSite(client))
     if hasattr(base, "handle_exception"):
         patches.replace(base, "handle_exception", Responses(client).watching)
@@ -61,7 +69,7 @@ class AnyCallSite(ClientSite):
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Scope:
         """Begin the call that these arguments are for. Never raises."""
-        operation = operation_of(_argument(args, kwargs, 1, "http_method"), _path(args, kwargs))
+        operation = operation_of(_text(args, kwargs, 1, "http_method"), _path(args, kwargs))
         site = self._sites.get(operation)
         if site is None:
             classify = partial(self._judge, operation)
@@ -76,13 +84,21 @@ class AnyCallSite(ClientSite):
         return verdict_of(operation, body)
 
 
-def _argument(args: tuple[Any, ...], kwargs: Mapping[str, Any], position: int, name: str) -> Any:
-    return args[position] if len(args) > position else kwargs.get(name)
+class BareCallSite(AnyCallSite):
+    """The method below it, which few bots call themselves: mostly it is part of a call that is followed already."""
+
+    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Scope:
+        """Begin the call that these arguments are for, unless it is part of one. Never raises."""
+        return uncounted() if call_around(self.client.slot) is not None else super().open(args, kwargs)
+
+
+def _text(args: tuple[Any, ...], kwargs: Mapping[str, Any], position: int, name: str) -> str:
+    found = args[position] if len(args) > position else kwargs.get(name)
+    return found if isinstance(found, str) else ""
 
 
 def _path(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
-    path = _argument(args, kwargs, 2, "url_path")
-    return path if isinstance(path, str) else ""
+    return _text(args, kwargs, 2, "url_path")
 
 
 def _side_sent(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object:
