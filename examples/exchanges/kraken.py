@@ -168,19 +168,27 @@ class Kraken(KrakenFeed):
         if asked.refusal is not None:
             raise RefusedError(asked.refusal)
         size, price = (Decimal(given[name]) if given.get(name) else None for name in ("order_qty", "limit_price"))
-        self.market.edit(given["txid"], size, price)
-        return {"amend_id": f"{given['txid']}-amended"}
+        order_id = str(given.get("txid") or self._named(given["cl_ord_id"]))
+        self.market.edit(order_id, size, price)
+        return {"amend_id": f"{order_id}-amended"}
 
     def _cancel(self, asked: Asked) -> Any:
         if asked.refusal is not None:
             raise RefusedError(asked.refusal)
-        self.market.cancel(_given(asked)["txid"])
+        given = _given(asked)
+        self.market.cancel(str(given.get("txid") or self._named(given["cl_ord_id"])))
         return {"count": 1}
+
+    def _named(self, client_id: str) -> str:
+        return next((order.id for order in self.market.orders.values() if order.client_id == client_id), "")
 
     def _cancel_all(self, asked: Asked) -> Any:
         if asked.refusal is not None:
             raise RefusedError(asked.refusal)
-        wanted = _given(asked).get("orders")
+        given = _given(asked)
+        wanted = given.get("orders")
+        if wanted is None and "cl_ord_ids" in given:
+            wanted = [self._named(each) for each in given["cl_ord_ids"]]
         resting = list(self._orders("open")) if wanted is None else wanted
         for order_id in resting:
             self.market.cancel(order_id)

@@ -79,9 +79,10 @@ _PHRASES = (
      "no such order"),
     ("post_only", "post only(?! not)", "would immediately (?:match|execute|fill|take)"),
     ("invalid_price", rf"price{_IS_BAD}", "invalid (?:limit |stop |order )?price", "min(?:imum)? price",
-     "price filter", "percent price", "tick size", "would trigger immediately"),
+     "price filter", "percent price", "invalid arguments: ?price", "tick size", "would trigger immediately"),
     ("invalid_size", *(word + _IS_BAD for word in _AMOUNTS), f"invalid (?:order )?(?:{'|'.join(_AMOUNTS)})",
-     f"min(?:imum)? (?:order |trade )?(?:{'|'.join(_AMOUNTS)})", "lot size", "order minimum"),
+     f"min(?:imum)? (?:order |trade )?(?:{'|'.join(_AMOUNTS)})", "lot size", "order minimum",
+     "invalid arguments: ?(?:volume|viqc)"),
 )  # fmt: skip
 # In a code, which is no prose, single words tell as much.
 _CODE_PHRASES = (
