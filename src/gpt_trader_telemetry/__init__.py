@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         record_gauge,
         record_histogram,
     )
+    from gpt_trader_telemetry.integrations.objects import Operation, instrument_broker
     from gpt_trader_telemetry.pipeline.delivery import Delivery
     from gpt_trader_telemetry.reasons import Failed, Rejected
     from gpt_trader_telemetry.settings import Settings
@@ -35,6 +36,7 @@ __all__ = [
     "ConfigurationError",
     "Delivery",
     "Failed",
+    "Operation",
     "Rejected",
     "Settings",
     "Telemetry",
@@ -46,6 +48,7 @@ __all__ = [
     "configure",
     "cycle",
     "guard",
+    "instrument_broker",
     "order_submission",
     "phase",
     "record_counter",
@@ -61,6 +64,7 @@ _MODULES: Final = {
     "instrument.guards": ("Tripped", "guard"),
     "instrument.orders": ("order_submission",),
     "instrument.record": ("record_counter", "record_data_quality", "record_gauge", "record_histogram"),
+    "integrations.objects": ("Operation", "instrument_broker"),
     "pipeline.delivery": ("Delivery",),
     "reasons": ("Failed", "Rejected"),
     "settings": ("Settings",),

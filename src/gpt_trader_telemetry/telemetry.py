@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from gpt_trader_telemetry.http.endpoints import Endpoints
     from gpt_trader_telemetry.http.health_server import HealthServer
     from gpt_trader_telemetry.http.wsgi import WsgiApp
+    from gpt_trader_telemetry.integrations.objects import ObjectT, Operation
     from gpt_trader_telemetry.pipeline.borrowed import BorrowedPipeline
     from gpt_trader_telemetry.pipeline.disabled import DisabledPipeline
     from gpt_trader_telemetry.pipeline.own import OwnPipeline
@@ -246,15 +247,10 @@ class Telemetry:
         if self._delivery is not None:
             return
         self._closing = threading.RLock()
-        self._slot.reset_after_fork()
-        DEFAULT.reset_after_fork()
-        self.websocket.reset()
-        self.account.reset()
-        self.market_data.reset()
-        self._process.reset()
-        self.signals.reset_after_fork()
-        self._trading.reset_after_fork()
-        self.health.reset_after_fork()
+        for part in (self.websocket, self.account, self.market_data, self._process):
+            part.reset()
+        for watching in (self._slot, DEFAULT, self.signals, self._trading, self.health):
+            watching.reset_after_fork()
         self._sampler.start()
         self._endpoints.reset_after_fork()
         self._pipeline.restart_after_fork()
@@ -278,6 +274,12 @@ class Telemetry:
         return instrument.orders.order_submission(
             side, side_of=side_of, decision_id=decision_id, classify=classify, slot=self._slot
         )
+
+    def instrument_broker(self, broker: "ObjectT", operations: "Mapping[str, str | Operation]") -> "ObjectT":
+        """Record the calls of an object of your own; see :func:`gpt_trader_telemetry.instrument_broker`."""
+        from gpt_trader_telemetry.integrations.objects import instrument_broker
+
+        return instrument_broker(broker, operations, slot=self._slot)
 
     def guard(self, name: str, *, classify: Classify | None = None) -> Instrument[GuardRun]:
         """Count a risk guard's runs and trips; see :func:`gpt_trader_telemetry.guard`."""
