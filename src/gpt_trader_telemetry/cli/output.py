@@ -4,6 +4,7 @@ import os
 import sys
 from typing import TextIO
 
+from gpt_trader_telemetry.errors import UsageError
 from gpt_trader_telemetry.settings import environment
 
 
@@ -15,8 +16,6 @@ def is_terminal(stream: TextIO | None) -> bool:
 def takes_colour(stream: TextIO | None) -> bool:
     """Return whether colour is wanted there: no-color.org has NO_COLOR speak for everybody who wants none."""
     return is_terminal(stream) and not environment("NO_COLOR").get("NO_COLOR")
-
-from gpt_trader_telemetry.errors import UsageError
 
 
 def say(line: str) -> None:

@@ -176,7 +176,8 @@ class CallSite(ClientSite):
         if recorder is not None:
             with recorder.faults.shield(COMPONENT, "the side of an order could not be read"):
                 sides = self.sides(args, kwargs)
-        return [spelled(side) for side in sides] if isinstance(sides, list | tuple) else [spelled(sides)]
+        given = sides if isinstance(sides, list | tuple) else [sides]
+        return [spelled(side, self.client.slot) for side in given]
 
     def answers(self, value: object) -> list[Answer]:
         """Judge what a call returned; a classifier that fails says that all went well, and that is counted."""
