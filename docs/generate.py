@@ -19,8 +19,8 @@ from gpt_trader_telemetry.rules.dashboards import DASHBOARDS
 from gpt_trader_telemetry.rules.panels import Panel
 from gpt_trader_telemetry.rules.promql import Alert, span
 from gpt_trader_telemetry.rules.shown import HEARTBEAT_LIMITS
-from gpt_trader_telemetry.settings import VARIABLES
 from gpt_trader_telemetry.thresholds import Limits, Thresholds
+from gpt_trader_telemetry.variables import VARIABLES
 
 HERE = Path(__file__).parent
 GENERATED = "<!-- Written by docs/generate.py from the code; change it there. -->"

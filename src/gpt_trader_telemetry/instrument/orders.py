@@ -15,6 +15,7 @@ from gpt_trader_telemetry.catalog import (
 )
 from gpt_trader_telemetry.errors import UsageError
 from gpt_trader_telemetry.instrument.arguments import ArgumentAt, ReadArgument, argument_reader
+from gpt_trader_telemetry.instrument.binding import spelled
 from gpt_trader_telemetry.instrument.innermost import (
     finalizing,
     first_open,
@@ -63,6 +64,8 @@ class OrderSubmission(Scope):
     asked_within = False
     """Whether an order within this one was sent to the broker."""
     decision_missing = False
+    decision_id: object = None
+    """Of a decorated order with a span, where the parameter that holds it was named."""
     _said: tuple[str, str] | None = None
 
     side: str
@@ -118,10 +121,23 @@ class OrderSubmission(Scope):
             return
         result, reason = self._said or self._judge(error)
         site.count(result, reason, self.side, seconds)
+        if self.span is not None:
+            self._tell(result, reason)
         if self.decision_missing and result != Disposition.BLOCKED.value:
             site.count_missing_decision()
         if self.submits > 1:
             site.count_retries(self.submits - 1)
+
+    def _tell(self, result: str, reason: str) -> None:
+        if self.submits > 1:
+            self.tell(None, retries=self.submits - 1)
+        if result != "success":
+            # What was kept back on our side is no failure, unless an exception says so.
+            self.tell(None if result == Disposition.BLOCKED.value else reason, result=result, reason=reason)
+
+    def span_attributes(self) -> Mapping[str, Any]:
+        """Return what this order's span carries beside what all of its place carry."""
+        return {"side": self.side, **spelled(self.site.recorder, {"decision_id": self.decision_id})}
 
     def _judge(self, error: BaseException | None) -> tuple[str, str]:
         if error is not None:
@@ -228,6 +244,8 @@ class OrderSite(Site):
 
     def begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> OrderSubmission:
         """Begin and enter an order with these arguments: `open` and `step_into` in one frame."""
+        if self.open_span is not None:
+            return self.open(args, kwargs).__enter__()
         order = DecoratedOrder()
         order.site = self
         order.closed = False
@@ -252,9 +270,16 @@ class OrderSite(Site):
         order.submits = 0
         order.unremarkable = not self.judges_values
         order.side = self._side_of(args, kwargs)
-        if self._decision_id is not None and self._misses_decision(args, kwargs):
-            order.miss_decision()
+        if self._decision_id is not None:
+            if self._misses_decision(args, kwargs):
+                order.miss_decision()
+            elif self.open_span is not None:
+                order.decision_id = self._decision_id(args, kwargs)
         return order
+
+    def describe_span(self) -> tuple[str, str, Mapping[str, str]]:
+        """Return the name, the kind and the attributes of the spans of this place."""
+        return "order_submission", "internal", {}
 
     def _side_of(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
         if self.recorder is None:
@@ -335,16 +360,17 @@ def order_submission(
         misuse = UsageError(f"side_of must be callable and stands instead of side, not {given}")
     if not isinstance(side, str) and inspect.isroutine(side):
         raise UsageError(f"order_submission needs parentheses: @order_submission() above {_name(side)}")
-    spelled = _spelled(side)
+    side_spelled = _spelled(side)
     misses_decision = decision_id is not NOTHING and _is_empty(decision_id)
 
     def make_site(function: Callable[..., Any] | None) -> OrderSite:
         if function is not None:
             return OrderSite(_side_reader(function, side, side_of), _id_reader(function, decision_id), classify)
         read_id = (lambda _args, _kwargs: None) if misses_decision else None
-        return OrderSite(lambda _args, _kwargs: spelled, read_id, None)
+        return OrderSite(lambda _args, _kwargs: side_spelled, read_id, None)
 
-    return Instrument(make_site, (OrderSite, spelled, misses_decision), slot, misuse=misuse)
+    told = None if decision_id is NOTHING else {"decision_id": decision_id}
+    return Instrument(make_site, (OrderSite, side_spelled, misses_decision), slot, misuse=misuse, told=told)
 
 
 def _spelled(side: object) -> str:

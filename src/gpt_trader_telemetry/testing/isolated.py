@@ -6,12 +6,13 @@ from typing import Any
 
 from opentelemetry.trace import TracerProvider
 
+from gpt_trader_telemetry.configuring import _default
 from gpt_trader_telemetry.pipeline.delivery import Delivery
 from gpt_trader_telemetry.pipeline.own import OwnPipeline
 from gpt_trader_telemetry.recording.current import DEFAULT
 from gpt_trader_telemetry.recording.recorder import Listener
 from gpt_trader_telemetry.settings import Settings
-from gpt_trader_telemetry.telemetry import Telemetry, _default
+from gpt_trader_telemetry.telemetry import Telemetry
 from gpt_trader_telemetry.testing.clock import Clock
 
 
