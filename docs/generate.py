@@ -123,7 +123,8 @@ def settings_page() -> str:
                 "\n".join(rows),
                 (
                     "`OTEL_METRICS_EXPORTER` chooses the roads as OpenTelemetry has it: `none` sends nothing over "
-                    "OTLP, `otlp` sends to the default address where no endpoint is set. Certificates and compression "
+                    "OTLP, `otlp` sends to the default address where no endpoint is set. `OTEL_TRACES_EXPORTER=otlp` "
+                    "sends spans to the general address too; see [traces](tracing.md). Certificates and compression "
                     "(`OTEL_EXPORTER_OTLP_CERTIFICATE`, `_COMPRESSION` ...) are read by OpenTelemetry's exporters."
                 ),
             ]

@@ -13,7 +13,7 @@ FLOORS = [
     {"catalog", "settings"},
     {"reasons", "recording", "exported"},
     {"instrument", "pipeline", "health"},
-    {"http", "rules", "integrations", "replay", "report", "doctor", "instrumentors"},
+    {"http", "rules", "integrations", "replay", "report", "doctor", "instrumentors", "logs"},
     {"telemetry", "exporter"},
     {"configuring"},
     {"cli", "testing", "distro"},

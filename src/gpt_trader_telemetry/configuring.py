@@ -1,9 +1,10 @@
 """``configure``: the process's default Telemetry."""
 
+import logging
 import os
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from opentelemetry import metrics as otel_metrics
 from opentelemetry import trace as otel_trace
@@ -14,6 +15,9 @@ from gpt_trader_telemetry.errors import ConfigurationError
 from gpt_trader_telemetry.recording.current import DEFAULT
 from gpt_trader_telemetry.settings import Settings
 from gpt_trader_telemetry.telemetry import Telemetry
+
+_FROM_OUTSIDE: Final = "opentelemetry-instrument has configured this process from its environment"
+_logger = logging.getLogger("gpt_trader_telemetry")
 
 
 def _make_default(settings: Settings | None, *, set_global: bool, **providers: Any) -> Telemetry:
@@ -33,6 +37,8 @@ class _Default:
         self.make: Callable[..., Telemetry] = _make_default
         self.telemetry: Telemetry | None = None
         self.made_with: tuple[object, ...] = ()
+        self.is_from_outside = False
+        """Whether ``opentelemetry-instrument`` made it: then the bot gets it whatever it asks for."""
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._reset_after_fork)
 
@@ -70,6 +76,9 @@ def configure(
         existing = _default.telemetry
         if existing is not None and existing._delivery is None:
             if made_with not in (_default.made_with, (None, None, None, False)):
+                if _default.is_from_outside:
+                    _logger.warning("configure() was given arguments that are not used: %s", _FROM_OUTSIDE)
+                    return existing
                 raise ConfigurationError(
                     "configure() was called before with other arguments; shut that Telemetry down first, or make "
                     "one of your own with Telemetry(...)"
@@ -79,5 +88,11 @@ def configure(
             settings, meter_provider=meter_provider, tracer_provider=tracer_provider, set_global=set_global
         )
         DEFAULT.set(telemetry._pipeline.recorder)
-        _default.telemetry, _default.made_with = telemetry, made_with
+        _default.telemetry, _default.made_with, _default.is_from_outside = telemetry, made_with, False
         return telemetry
+
+
+def configure_from_outside() -> None:
+    """Make the process's default Telemetry for a bot that knows nothing of it, its providers the global ones."""
+    configure(set_global=True)
+    _default.is_from_outside = True

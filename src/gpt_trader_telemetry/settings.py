@@ -261,6 +261,11 @@ def environment(*beginnings: str) -> dict[str, str]:
     return {name: text for name, text in os.environ.items() if name.startswith(beginnings or ("",))}
 
 
+def prefer(variable: str, text: str) -> None:
+    """Set a variable that is not set: for what reads it later in this process."""
+    os.environ.setdefault(variable, text)
+
+
 def _require(holds: bool, name: str, value: object, meant: str) -> None:  # noqa: FBT001
     if not holds:
         raise ConfigurationError(f"{name} cannot be {value!r}; it is {meant}")

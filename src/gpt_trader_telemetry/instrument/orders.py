@@ -14,7 +14,7 @@ from gpt_trader_telemetry.catalog import (
     TRADES_BLOCKED,
 )
 from gpt_trader_telemetry.errors import UsageError
-from gpt_trader_telemetry.instrument.arguments import ArgumentAt, ReadArgument, argument_reader
+from gpt_trader_telemetry.instrument.arguments import ArgumentAt, ReadArgument, id_reader, name_of, side_reader
 from gpt_trader_telemetry.instrument.binding import spelled
 from gpt_trader_telemetry.instrument.innermost import (
     finalizing,
@@ -359,13 +359,13 @@ def order_submission(
         given = f"{shown(side_of)} with side={shown(side)}"
         misuse = UsageError(f"side_of must be callable and stands instead of side, not {given}")
     if not isinstance(side, str) and inspect.isroutine(side):
-        raise UsageError(f"order_submission needs parentheses: @order_submission() above {_name(side)}")
+        raise UsageError(f"order_submission needs parentheses: @order_submission() above {name_of(side)}")
     side_spelled = _spelled(side)
     misses_decision = decision_id is not NOTHING and _is_empty(decision_id)
 
     def make_site(function: Callable[..., Any] | None) -> OrderSite:
         if function is not None:
-            return OrderSite(_side_reader(function, side, side_of), _id_reader(function, decision_id), classify)
+            return OrderSite(side_reader(function, side, side_of), id_reader(function, decision_id), classify)
         read_id = (lambda _args, _kwargs: None) if misses_decision else None
         return OrderSite(lambda _args, _kwargs: side_spelled, read_id, None)
 
@@ -381,35 +381,6 @@ def _spelled(side: object) -> str:
         raise
     except BaseException:
         return "unknown"
-
-
-def _side_reader(function: Callable[..., Any], side: object, side_of: Callable[..., object] | None) -> ReadArgument:
-    if side_of is not None:
-        return lambda args, kwargs: side_of(*args, **kwargs)
-    read = argument_reader(function, side if isinstance(side, str) else "side")
-    if read is not None and (side is None or isinstance(side, str)):
-        return read
-    spelled = "unknown" if side is None else _SIDE.spell(side)
-    if spelled == "unknown":
-        wanted = "a parameter named 'side'" if side is None else f"a parameter named {side!r}, nor is it buy or sell"
-        raise UsageError(
-            f"order_submission: {_name(function)} has not {wanted}; name the parameter that holds the side, "
-            'give "buy" or "sell", or side_of=callable'
-        )
-    return lambda _args, _kwargs: spelled
-
-
-def _id_reader(function: Callable[..., Any], decision_id: object) -> ReadArgument | None:
-    if decision_id is NOTHING or decision_id is None:
-        return None
-    read = argument_reader(function, decision_id) if isinstance(decision_id, str) else None
-    if read is None:
-        raise UsageError(f"order_submission: {_name(function)} has no parameter {decision_id!r} for decision_id")
-    return read
-
-
-def _name(function: Callable[..., Any]) -> str:
-    return getattr(function, "__qualname__", repr(function))
 
 
 def _is_empty(decision_id: object) -> bool:

@@ -32,7 +32,7 @@ class RequestTooLargeError(Exception):
 class Ear:
     """What was heard of the request that is under way."""
 
-    def __init__(self, items: str) -> None:
+    def __init__(self, items: str = "points") -> None:
         self.items = items
         """What the requests carry: points or spans."""
         self.heard: Answer | None = None
