@@ -142,9 +142,13 @@ class Scope:
         self.finish(error)
 
     def leave(self) -> None:
-        """Step out of this context; the run goes on and is finished elsewhere."""
+        """Step out of this context; the run goes on and is finished elsewhere.
+
+        What was begun inside, as what follows a future is, still finds what was around it.
+        """
         step_out_of(self)
-        self.outer = None
+        if self.outer is not None:
+            self.outer = first_open(self.outer)
         if self.span is not None:
             self.span.leave()
 
