@@ -1,6 +1,8 @@
 """Spans over OTLP: turned on by settings, told honestly, bounded at the end; exemplars lead to them."""
 
 import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -166,19 +168,29 @@ def test_an_exporter_that_hangs_holds_no_call_up(store) -> None:
         telemetry.shutdown(0.1)
 
 
+_FORKING = """
+import os, sys
+from gpt_trader_telemetry import Settings, Telemetry
+
+with Telemetry(Settings(otlp_traces_endpoint=sys.argv[1])) as telemetry:
+    with telemetry.cycle():
+        telemetry.broker_call("submit")(lambda: None)()
+    child = os.fork()
+    if child == 0:
+        with telemetry.phase("child"):
+            pass
+        os._exit(0 if telemetry.flush(5) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert telemetry.flush()
+"""
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_forked_child_has_spans_of_its_own() -> None:
     """By another instance, none of the parent's sent twice, over a connection of its own."""
     with http_receiver() as received:
-        with Telemetry(traced_by(received.endpoint)) as telemetry:
-            tick(telemetry)
-            child = os.fork()
-            if child == 0:
-                with telemetry.phase("child"):
-                    pass
-                os._exit(0 if telemetry.flush(5) else 1)
-            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-            assert telemetry.flush()
+        script = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", _FORKING]
+        subprocess.run([*script, received.endpoint + "/v1/traces"], check=True, timeout=30)
         instances: dict[str, set[str]] = {}
         for request in received.traces:
             for resource in request.resource_spans:
