@@ -14,7 +14,7 @@ from pathlib import Path
 
 import griffe
 
-from gpt_trader_telemetry import Settings, Telemetry, settings, thresholds
+from gpt_trader_telemetry import Settings, Telemetry, thresholds
 from gpt_trader_telemetry.catalog import CATALOG, Metric
 from gpt_trader_telemetry.cli.main import COMMANDS, parser_of
 from gpt_trader_telemetry.cli.report import UNFILLED_AFTER
@@ -22,6 +22,7 @@ from gpt_trader_telemetry.exported import FAMILIES
 from gpt_trader_telemetry.rules.alerts import alerts
 from gpt_trader_telemetry.rules.dashboards import DASHBOARDS
 from gpt_trader_telemetry.rules.site import Site
+from gpt_trader_telemetry.variables import VARIABLES
 
 LISTED = Path(__file__).parent / "interface.txt"
 PACKAGE = "gpt_trader_telemetry"
@@ -155,7 +156,7 @@ def members(name: str, cls: griffe.Class, chosen: Iterable[str] = ()) -> Iterato
 
 def variables() -> Iterator[str]:
     """List what is read from the environment."""
-    for variable, field, _ in settings.VARIABLES:
+    for variable, field, _ in VARIABLES:
         yield f"{variable} -> Settings.{field}"
     for variable, field in thresholds.VARIABLES.items():
         yield f"{variable} -> Thresholds.{field}"

@@ -9,7 +9,7 @@ import yaml
 
 from gpt_trader_telemetry.cli.main import main
 from gpt_trader_telemetry.rules.artifacts import ARTIFACTS
-from gpt_trader_telemetry.settings import VARIABLES as SETTINGS
+from gpt_trader_telemetry.variables import VARIABLES as SETTINGS
 
 COLLECTOR = Path(__file__).parents[2] / "collector"
 RULES = "rules/generated.yml"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from gpt_trader_telemetry import settings
+from gpt_trader_telemetry import settings, variables
 from gpt_trader_telemetry import thresholds as limits
 from gpt_trader_telemetry.errors import ConfigurationError
 
@@ -20,7 +20,7 @@ _DRIFT: Final = 1
 _USAGE: Final = 2
 _ENVIRONMENT: Final = "environment"
 _PREFIX: Final = "GPT_TRADER_"
-_KNOWN: Final = frozenset({*limits.VARIABLES, *(variable for variable, *_ in settings.VARIABLES)})
+_KNOWN: Final = frozenset({*limits.VARIABLES, *(variable for variable, *_ in variables.VARIABLES)})
 _FIELDS: Final = {name.upper(): variable for variable, name in limits.VARIABLES.items()}
 _STEMS: Final = tuple(signal.upper() for signal in limits.SIGNALS)
 """How the names of limits begin, after the prefix."""

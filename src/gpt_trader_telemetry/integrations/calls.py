@@ -17,7 +17,7 @@ from gpt_trader_telemetry.instrument.orders import (
     OrderSubmission,
     note_submit,
     orders_around,
-    spelled,
+    spelled_side,
 )
 from gpt_trader_telemetry.instrument.site import NOTHING, Scope, Site, opened
 from gpt_trader_telemetry.instrument.verdicts import Classify, told
@@ -177,7 +177,7 @@ class CallSite(ClientSite):
             with recorder.faults.shield(COMPONENT, "the side of an order could not be read"):
                 sides = self.sides(args, kwargs)
         given = sides if isinstance(sides, list | tuple) else [sides]
-        return [spelled(side, self.client.slot) for side in given]
+        return [spelled_side(side, self.client.slot) for side in given]
 
     def answers(self, value: object) -> list[Answer]:
         """Judge what a call returned; a classifier that fails says that all went well, and that is counted."""
