@@ -15,7 +15,7 @@ import yaml
 
 from gpt_trader_telemetry import Settings, Telemetry
 from gpt_trader_telemetry.cli.main import parser_of
-from gpt_trader_telemetry.telemetry import configure
+from gpt_trader_telemetry.configuring import configure
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
