@@ -22,9 +22,9 @@ from gpt_trader_telemetry.rules.panels import Panel
 from gpt_trader_telemetry.rules.promql import Alert, span
 from gpt_trader_telemetry.rules.shown import HEARTBEAT_LIMITS
 from gpt_trader_telemetry.rules.site import Site
-from gpt_trader_telemetry.settings import VARIABLES
 from gpt_trader_telemetry.thresholds import VARIABLES as THRESHOLD_VARIABLES
 from gpt_trader_telemetry.thresholds import Limits, Thresholds
+from gpt_trader_telemetry.variables import VARIABLES
 
 HERE = Path(__file__).parent
 GENERATED = "<!-- Written by docs/generate.py from the code; change it there. -->"
@@ -62,7 +62,8 @@ def settings_page() -> str:
         "\n".join(rows),
         (
             "`OTEL_METRICS_EXPORTER` chooses the roads as OpenTelemetry has it: `none` sends nothing over OTLP, `otlp` "
-            "sends to the default address where no endpoint is set. What concerns the wire alone is read by "
+            "sends to the default address where no endpoint is set. `OTEL_TRACES_EXPORTER=otlp` sends spans to the "
+            "general address too; see [traces](tracing.md). What concerns the wire alone is read by "
             "OpenTelemetry's exporters themselves: `OTEL_EXPORTER_OTLP_CERTIFICATE`, `OTEL_EXPORTER_OTLP_COMPRESSION`, "
             "for gRPC without TLS `OTEL_EXPORTER_OTLP_INSECURE` and `OTEL_EXPORTER_OTLP_METRICS_INSECURE` ..."
         ),

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import griffe
 
-from gpt_trader_telemetry import Settings, Telemetry, settings, thresholds
+from gpt_trader_telemetry import Settings, Telemetry, thresholds
 from gpt_trader_telemetry.catalog import CATALOG, Metric
 from gpt_trader_telemetry.cli.main import COMMANDS, parser_of
 from gpt_trader_telemetry.cli.report import UNFILLED_AFTER
@@ -22,6 +22,7 @@ from gpt_trader_telemetry.exported import FAMILIES
 from gpt_trader_telemetry.rules.alerts import alerts
 from gpt_trader_telemetry.rules.dashboards import DASHBOARDS
 from gpt_trader_telemetry.rules.site import Site
+from gpt_trader_telemetry.variables import VARIABLES
 
 LISTED = Path(__file__).parent / "interface.txt"
 PACKAGE = "gpt_trader_telemetry"
@@ -29,8 +30,11 @@ PACKAGE = "gpt_trader_telemetry"
 MODULES = {
     "": (),
     "catalog": ("CATALOG", "Kind", "Label", "Metric"),
+    "distro": ("Configurator", "Distro"),
     "health": (),
     "integrations": (),
+    "integrations.ccxt": (),
+    "integrations.coinbase": (),
     "pytest_plugin": ("telemetry", "telemetry_settings"),
     "reasons": (),
     "testing": (),
@@ -82,12 +86,19 @@ def listing() -> str:
 
 def imported(package: griffe.Module) -> Iterator[str]:
     """List what the public modules offer."""
-    for module, chosen in MODULES.items():
-        if not module or module in package.modules:
-            within = package[module] if module else package
-            for name in sorted(map(str, chosen or within.exports or ())):
-                if name != "__version__":
-                    yield from described(f"{within.path}.{name}", resolved(within.members[name]))
+    for path, chosen in MODULES.items():
+        module = below(package, path)
+        for name in sorted(map(str, chosen or module.exports or ())) if module else ():
+            if name != "__version__":
+                yield from described(f"{module.path}.{name}", resolved(module.members[name]))
+
+
+def below(package: griffe.Module, path: str) -> griffe.Module | None:
+    """Return a module below the package, where there is one."""
+    module: griffe.Module | None = package
+    for part in filter(None, path.split(".")):
+        module = module.modules.get(part) if module else None
+    return module
 
 
 def held(package: griffe.Module) -> Iterator[str]:
@@ -145,7 +156,7 @@ def members(name: str, cls: griffe.Class, chosen: Iterable[str] = ()) -> Iterato
 
 def variables() -> Iterator[str]:
     """List what is read from the environment."""
-    for variable, field, _ in settings.VARIABLES:
+    for variable, field, _ in VARIABLES:
         yield f"{variable} -> Settings.{field}"
     for variable, field in thresholds.VARIABLES.items():
         yield f"{variable} -> Thresholds.{field}"

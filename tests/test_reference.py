@@ -19,7 +19,7 @@ from gpt_trader_telemetry.exporter.service import Exporter
 from gpt_trader_telemetry.http.bot_routes import bot_routes
 from gpt_trader_telemetry.http.page_routes import PAGE_PATHS
 from gpt_trader_telemetry.runtime_data.paths import ProfilePaths
-from gpt_trader_telemetry.settings import VARIABLES
+from gpt_trader_telemetry.variables import VARIABLES
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(gpt_trader_telemetry.__file__).parent

@@ -9,7 +9,7 @@ import yaml
 
 from gpt_trader_telemetry.cli.main import main
 from gpt_trader_telemetry.rules.artifacts import ARTIFACTS
-from gpt_trader_telemetry.settings import VARIABLES as SETTINGS
+from gpt_trader_telemetry.variables import VARIABLES as SETTINGS
 
 COLLECTOR = Path(__file__).parents[2] / "collector"
 RULES = "rules/generated.yml"
@@ -215,4 +215,6 @@ def test_without_the_extra_it_says_which(tmp_path, capsys, monkeypatch) -> None:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setattr(builtins, "__import__", without_yaml)
     assert main(["generate", "--output", str(tmp_path)]) == 2
-    assert capsys.readouterr().err == "generate: yaml is not installed; it comes with gpt-trader-telemetry[rules]\n"
+    assert (
+        capsys.readouterr().err == "generate: yaml is not installed; pip install 'gpt-trader-telemetry[monitoring]'\n"
+    )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gpt_trader_telemetry.settings import VARIABLES
+from gpt_trader_telemetry.variables import VARIABLES
 from support.exporting import exporting
 from support.runtime import load_fixtures
 

@@ -8,7 +8,7 @@ import pytest
 import gpt_trader_telemetry
 from gpt_trader_telemetry.catalog import CATALOG
 from gpt_trader_telemetry.cli.main import COMMANDS
-from gpt_trader_telemetry.settings import VARIABLES
+from gpt_trader_telemetry.variables import VARIABLES
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -71,7 +71,7 @@ WRONG = [
     ("TargetGone", " or gpt_trader:exporter_scraped:up", ""),
     ("TargetGone", "0 * max", "1 * max"),
     ("BotNotReporting", "<= 240", "< 240"),
-    ("BotNotReporting", "unless on (job, instance) up", "unless on (job, instance) none"),
+    ("BotNotReporting", "unless on (job, instance)\nup\n", "unless on (job, instance)\nnone\n"),
     ("BotNotReporting", "offset 9m", "offset 1m"),
     ("BotNotReporting", "0 * max", "1 * max"),
     ("BotNotReporting", "[12h]", "[1h]"),

@@ -8,7 +8,7 @@ from typing import Final
 
 from gpt_trader_telemetry.cli.output import say
 from gpt_trader_telemetry.errors import ConfigurationError, UsageError
-from gpt_trader_telemetry.runtime_data.database import UnreadableError
+from gpt_trader_telemetry.runtime_data.database import UnreadableError, where_to_look
 from gpt_trader_telemetry.runtime_data.events import NoDataError
 
 _RARELY: Final = (100_000, 50, 50)
@@ -36,7 +36,7 @@ def run_to_end(work: Callable[[], object], verb: str) -> Exit:
         say(f"no data: {error}")
         return Exit.NO_DATA
     except UnreadableError as error:
-        say(f"no data: the event log cannot be read: {error}")
+        say(f"no data: the event log cannot be read: {error}{where_to_look(error)}")
         return Exit.NO_DATA
     return Exit.DONE
 

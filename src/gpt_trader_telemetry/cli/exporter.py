@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         _tell(f"cannot start: {error}")
         return _USAGE
     if not delivery:
-        _tell(f"stopped; the last export over OTLP: {delivery.value}")
+        _tell(f"stopped; the last export over OTLP was not delivered ({delivery.value.replace('_', ' ')})")
     return 0
 
 

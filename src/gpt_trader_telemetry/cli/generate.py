@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from gpt_trader_telemetry import settings
+from gpt_trader_telemetry import settings, variables
 from gpt_trader_telemetry import thresholds as limits
 from gpt_trader_telemetry.errors import ConfigurationError
 
@@ -20,7 +20,7 @@ _DRIFT: Final = 1
 _USAGE: Final = 2
 _ENVIRONMENT: Final = "environment"
 _PREFIX: Final = "GPT_TRADER_"
-_KNOWN: Final = frozenset({*limits.VARIABLES, *(variable for variable, *_ in settings.VARIABLES)})
+_KNOWN: Final = frozenset({*limits.VARIABLES, *(variable for variable, *_ in variables.VARIABLES)})
 _FIELDS: Final = {name.upper(): variable for variable, name in limits.VARIABLES.items()}
 _STEMS: Final = tuple(signal.upper() for signal in limits.SIGNALS)
 """How the names of limits begin, after the prefix."""
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         site = _site(_variables(arguments.thresholds), tuple(arguments.prefix))
         return _check(arguments.output, site) if arguments.check else _write(arguments.output, site)
     except ModuleNotFoundError as error:
-        return _refuse(f"{error.name} is not installed; it comes with gpt-trader-telemetry[rules]")
+        return _refuse(f"{error.name} is not installed; pip install 'gpt-trader-telemetry[monitoring]'")
     except ConfigurationError as error:
         return _refuse(str(error))
     except BrokenPipeError:
@@ -122,7 +122,7 @@ def _read(path: Path) -> dict[str, str]:
     try:
         lines = path.read_text("utf-8").splitlines()
     except UnicodeDecodeError:
-        raise ConfigurationError(f"{str(path)!r} is no text") from None
+        raise ConfigurationError(f"{str(path)!r} is no text in UTF-8") from None
     for number, line in enumerate(lines, start=1):
         text = line.strip().removeprefix("export ").strip()
         if not text or text[0] in "#;":

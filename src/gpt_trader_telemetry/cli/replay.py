@@ -64,7 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> None:
     start, end = arguments.start, arguments.end
     if start is not None and end is not None and start >= end:
-        raise UsageError("--from is not before --to")
+        begin, finish = (datetime.fromtimestamp(moment, UTC).isoformat() for moment in (start, end))
+        raise UsageError(f"--from {begin} is not before --to {finish}")
     paths = chosen_profile(arguments)
     thresholds = thresholds_of(arguments.thresholds, environment())
     now = datetime.now(UTC).timestamp() if arguments.now is None else arguments.now

@@ -1,6 +1,5 @@
 """Follows the files of one profile: reads what is new, poll by poll."""
 
-import copy
 import os
 import sqlite3
 import threading
@@ -148,7 +147,7 @@ class Profile:
 
     def _try_rows(self, connection: sqlite3.Connection, seen: tuple[Stat, Stat]) -> Followed:
         """Begin on the database, unless nothing of it can be read, or not all of it and there are lines instead."""
-        before, tally, counts = self.state.position, copy.deepcopy(self.state.tally), self.state.skipped.counts.copy()
+        before, tally, counts = self.state.position, self.state.tally.copy(), self.state.skipped.counts.copy()
         began = time.monotonic()
         self.state.position = Position(EVENTS_DB)
         is_sound = has_lines = False

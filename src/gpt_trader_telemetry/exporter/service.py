@@ -77,7 +77,7 @@ class Exporter:
     ) -> None:
         names = [paths.profile for paths in profiles]
         if not names or len(set(names)) < len(names):
-            raise ConfigurationError("an exporter needs at least one profile, and each of them once")
+            raise ConfigurationError(f"an exporter needs one profile or more, and each once; it was given {names}")
         self._options = options or Options()
         self._tell = tell
         self._stopping = threading.Event()
@@ -151,7 +151,7 @@ class Exporter:
         options = self._options
         token = None if options.token_file is None else BearerToken.from_file(options.token_file)
         if options.tls_key is not None and options.tls_certificate is None:
-            raise ConfigurationError("a TLS key is given without a certificate")
+            raise ConfigurationError("a TLS key is given without a certificate; give --tls-certificate too")
         context = None if options.tls_certificate is None else server_context(options.tls_certificate, options.tls_key)
         app = App(
             self.routes(),

@@ -1,6 +1,7 @@
 """What is known of one profile: what was read, how far, what is wrong with its files; and what is published of it."""
 
 import functools
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,4 +183,5 @@ class State:
         return True
 
     def _files(self) -> list[str]:
-        return [str(self.path_of(source).resolve()) for source in (EVENTS_DB, EVENTS_JSONL, METRICS_JSON)]
+        # Path.resolve() raises where links lead in a circle.
+        return [os.path.realpath(self.path_of(source)) for source in (EVENTS_DB, EVENTS_JSONL, METRICS_JSON)]

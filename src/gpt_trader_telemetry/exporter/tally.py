@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final, Self
 
@@ -146,6 +146,17 @@ class Tally:
         """The log's figures; account snapshots count whether or not there are cycle metrics."""
         return (self.cycles,) if self.cycles.latest else (self.cycles, self.others)
 
+    def copy(self) -> Self:
+        """Return one that taking events changes apart; what the bot wrote is shared, and never changed."""
+        return replace(
+            self,
+            counts=dict(self.counts),
+            open_rules=list(self.open_rules),
+            cycles=self.cycles.copy(),
+            others=self.others.copy(),
+            counter_sources=dict(self.counter_sources),
+        )
+
     def as_json(self) -> dict[str, Any]:
         """Return all of it as JSON types; of what the bot wrote only what ``/metrics.json`` shows."""
         return {
@@ -192,7 +203,7 @@ def _shown(event: Event) -> dict[str, Any]:
 
 @lru_cache(maxsize=1024)
 def _known_by(rule: str) -> str:
-    """Return what a rule is known by, in the cursor file too: its name, or a digest where it looks like a secret."""
+    """Return what a rule is known by, in the cursor file too: its name, or a digest where that looks like a secret."""
     return rule if scrub_text(rule) == rule else hashlib.sha256(rule.encode()).hexdigest()[:16]
 
 

@@ -38,13 +38,20 @@ class GuardRun(Scope):
         """Record the run; what was said comes before an exception, and that before the value."""
         tripped = self._said
         if tripped is None and error is not None:
-            self.site.record_error(error, seconds)
+            tripped = self.site.record_error(error, seconds)
+            self._tell(tripped)
             return
         tripped = tripped or self.site.trip_of_value(self)
         if tripped is None:
             self.site.succeeded(seconds)
         else:
             self.site.count_trip(tripped)
+            self._tell(tripped)
+
+    def _tell(self, tripped: Tripped | None) -> None:
+        if tripped is not None and self.span is not None:
+            category = _spelled(_CATEGORY, tripped.category)
+            self.tell(category, category=category, recoverable=_spelled(_RECOVERABLE, tripped.recoverable) == "true")
 
 
 class GuardSite(Site):
@@ -71,15 +78,21 @@ class GuardSite(Site):
         """Begin a run."""
         return opened(GuardRun(), self)
 
-    def record_error(self, error: BaseException, seconds: float) -> None:
+    def describe_span(self) -> tuple[str, str, Mapping[str, str]]:
+        """Return the name, the kind and the attributes of the spans of this place."""
+        return f"guard {self._name}", "internal", {"guard": self._name}
+
+    def record_error(self, error: BaseException, seconds: float) -> Tripped | None:
         """Count a guard that raised: a trip, unless it was cancelled."""
         if _is_cancellation(error):
             self._count_failure()
-            return
+            return None
         faults = None if self.recorder is None else self.recorder.faults
-        self.count_trip(Tripped(_attribute(error, "category", faults), _attribute(error, "recoverable", faults)))
+        tripped = Tripped(_attribute(error, "category", faults), _attribute(error, "recoverable", faults))
+        self.count_trip(tripped)
         for order in orders_around():
             order.trip(error)
+        return tripped
 
     def count_trip(self, tripped: Tripped) -> None:
         """Count a trip and the run that it ended."""

@@ -43,6 +43,11 @@ def _follow_collection(phase: str, _info: object) -> None:
         finalizing.pop(get_ident(), None)
 
 
+def is_finalizing() -> bool:
+    """Tell whether this code is a finalizer that may set no variable of its context."""
+    return bool(finalizing) and get_ident() in finalizing
+
+
 def first_open(scope: "Scope | None") -> "Scope | None":
     """Return this scope or the next around it that is still open."""
     while scope is not None and scope.closed:

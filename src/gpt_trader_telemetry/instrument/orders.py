@@ -14,7 +14,8 @@ from gpt_trader_telemetry.catalog import (
     TRADES_BLOCKED,
 )
 from gpt_trader_telemetry.errors import UsageError
-from gpt_trader_telemetry.instrument.arguments import ArgumentAt, ReadArgument, argument_reader
+from gpt_trader_telemetry.instrument.arguments import ArgumentAt, ReadArgument, id_reader, name_of, side_reader
+from gpt_trader_telemetry.instrument.binding import spelled
 from gpt_trader_telemetry.instrument.innermost import (
     finalizing,
     first_open,
@@ -64,13 +65,22 @@ class OrderSubmission(Scope):
     asked_within = False
     """Whether an order within this one was sent to the broker."""
     decision_missing = False
+    decision_id: object = None
+    """Of a decorated order with a span, where the parameter that holds it was named."""
     _said: tuple[str, str] | None = None
+    _answer: Rejected | Failed | None = None
+    """What became of the last submit call made for this order, unless it succeeded."""
+    _answered_at = 0.0
 
     side: str
     submits: int
     """Submit calls made to the broker for this order; beyond the first they are retries."""
     unremarkable: bool
     """Whether nothing was said and nothing has to be judged: if it returns, it succeeded."""
+
+    def accept(self) -> None:
+        """Say that the order went well after all, whatever its last submit call came to."""
+        self._say(*_SUCCESS)
 
     def reject(self, reason: str = "broker_rejected") -> None:
         """Say that the broker refused this order; ``reason`` is one of the closed set or the broker's code."""
@@ -93,11 +103,15 @@ class OrderSubmission(Scope):
         self.decision_missing = True
         self.unremarkable = False
 
-    def submitted(self) -> None:
-        """Note a submit call to the broker."""
-        self.submits += 1
-        if self.submits > 1:
+    def submitted(self, seconds: float, answer: Rejected | Failed | None) -> None:
+        """Note a submit call to the broker that took ``seconds`` and has just ended so."""
+        now = perf_counter()
+        # One that was under way when the last one ended is that one, seen from further out: it has the last word.
+        self.submits += not self.submits or now - seconds >= self._answered_at
+        if self.submits > 1 or answer is not None or self._answer is not None:
             self.unremarkable = False
+        self._answer = answer
+        self._answered_at = now
 
     def trip(self, error: BaseException) -> None:
         """Note what a guard raised on the way."""
@@ -119,21 +133,39 @@ class OrderSubmission(Scope):
             return
         result, reason = self._said or self._judge(error)
         site.count(result, reason, self.side, seconds)
+        if self.span is not None:
+            self._tell(result, reason)
         if self.decision_missing and result != Disposition.BLOCKED.value:
             site.count_missing_decision()
         if self.submits > 1:
             site.count_retries(self.submits - 1)
 
+    def _tell(self, result: str, reason: str) -> None:
+        if self.submits > 1:
+            self.tell(None, retries=self.submits - 1)
+        if result != "success":
+            # What was kept back on our side is no failure, unless an exception says so.
+            self.tell(None if result == Disposition.BLOCKED.value else reason, result=result, reason=reason)
+
+    def span_attributes(self) -> Mapping[str, Any]:
+        """Return what this order's span carries beside what all of its place carry."""
+        return {"side": self.side, **spelled(self.site.recorder, {"decision_id": self.decision_id})}
+
     def _judge(self, error: BaseException | None) -> tuple[str, str]:
         if error is not None:
             return self._result_of("guard" if self._is_of_the_guard(error) else reason_of(error))
-        verdict = judged(self, self.site.classify)
+        # A classifier knows better than the call within what a returned value means.
+        verdict = self._answer if self.site.classify is None else judged(self, self.site.classify)
         if verdict is None:
             return _SUCCESS
         if isinstance(verdict, Rejected | Failed):
             result = "rejected" if isinstance(verdict, Rejected) else "failed"
             return result, failing_reason(verdict.reason)
         return self._result_of(failing_reason(verdict))
+
+    def keeps_back(self, error: BaseException) -> bool:
+        """Tell whether what was raised on the way means that the broker was not asked."""
+        return self._judge(error)[0] == Disposition.BLOCKED.value
 
     def _is_of_the_guard(self, error: BaseException) -> bool:
         """Tell whether this is what a guard raised, or was raised from it."""
@@ -185,18 +217,14 @@ def orders_around() -> Iterator[OrderSubmission]:
         scope = scope.outer
 
 
-def note_submit() -> None:
-    """Tell the order that a submit call belongs to, and those around it, that the broker was asked."""
-    asked = False
-    scope = open_scope()
-    while scope is not None:
-        if isinstance(scope, OrderSubmission) and not scope.closed:
-            if asked:
-                scope.asked_within = True
-            else:
-                scope.submitted()
-                asked = True
-        scope = scope.outer
+def note_submit(seconds: float, answer: Rejected | Failed | None) -> None:
+    """Tell the order that a submit call belongs to how it ended, and those around it that the broker was asked."""
+    around = orders_around()
+    order = next(around, None)
+    if order is not None:
+        order.submitted(seconds, answer)
+        for outer in around:
+            outer.asked_within = True
 
 
 class OrderSite(Site):
@@ -229,6 +257,8 @@ class OrderSite(Site):
 
     def begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> OrderSubmission:
         """Begin and enter an order with these arguments: `open` and `step_into` in one frame."""
+        if self.open_span is not None:
+            return self.open(args, kwargs).__enter__()
         order = DecoratedOrder()
         order.site = self
         order.closed = False
@@ -253,9 +283,16 @@ class OrderSite(Site):
         order.submits = 0
         order.unremarkable = not self.judges_values
         order.side = self._side_of(args, kwargs)
-        if self._decision_id is not None and self._misses_decision(args, kwargs):
-            order.miss_decision()
+        if self._decision_id is not None:
+            if self._misses_decision(args, kwargs):
+                order.miss_decision()
+            elif self.open_span is not None:
+                order.decision_id = self._decision_id(args, kwargs)
         return order
+
+    def describe_span(self) -> tuple[str, str, Mapping[str, str]]:
+        """Return the name, the kind and the attributes of the spans of this place."""
+        return "order_submission", "internal", {}
 
     def _side_of(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
         if self.recorder is None:
@@ -335,21 +372,22 @@ def order_submission(
         given = f"{shown(side_of)} with side={shown(side)}"
         misuse = UsageError(f"side_of must be callable and stands instead of side, not {given}")
     if not isinstance(side, str) and inspect.isroutine(side):
-        raise UsageError(f"order_submission needs parentheses: @order_submission() above {_name(side)}")
-    spelled = _spelled(side, slot)
+        raise UsageError(f"order_submission needs parentheses: @order_submission() above {name_of(side)}")
+    side_given = spelled_side(side, slot)
     misses_decision = decision_id is not NOTHING and _is_empty(decision_id)
 
     def make_site(function: Callable[..., Any] | None) -> OrderSite:
         if function is not None:
-            return OrderSite(_side_reader(function, side, side_of), _id_reader(function, decision_id), classify)
+            return OrderSite(side_reader(function, side, side_of), id_reader(function, decision_id), classify)
         read_id = (lambda _args, _kwargs: None) if misses_decision else None
-        return OrderSite(lambda _args, _kwargs: spelled, read_id, None)
+        return OrderSite(lambda _args, _kwargs: side_given, read_id, None)
 
-    return Instrument(make_site, (OrderSite, spelled, misses_decision), slot, misuse=misuse)
+    told = None if decision_id is NOTHING else {"decision_id": decision_id}
+    return Instrument(make_site, (OrderSite, side_given, misses_decision), slot, misuse=misuse, told=told)
 
 
-def _spelled(side: object, slot: Slot) -> str:
-    """Spell the side of a ``with`` statement; one whose text cannot be had is unknown."""
+def spelled_side(side: object, slot: Slot = DEFAULT) -> str:
+    """Spell a side; one whose text cannot be had is unknown."""
     try:
         return side if side.__class__ is str and side in _SIDES else _SIDE.spell(side)
     except INTERRUPTS:
@@ -358,35 +396,6 @@ def _spelled(side: object, slot: Slot) -> str:
         if slot.recorder is not None:
             slot.recorder.faults.note("instrument", _UNREADABLE, fault)
         return "unknown"
-
-
-def _side_reader(function: Callable[..., Any], side: object, side_of: Callable[..., object] | None) -> ReadArgument:
-    if side_of is not None:
-        return lambda args, kwargs: side_of(*args, **kwargs)
-    read = argument_reader(function, side if isinstance(side, str) else "side")
-    if read is not None and (side is None or isinstance(side, str)):
-        return read
-    spelled = "unknown" if side is None else _SIDE.spell(side)
-    if spelled == "unknown":
-        wanted = "a parameter named 'side'" if side is None else f"a parameter named {side!r}, nor is it buy or sell"
-        raise UsageError(
-            f"order_submission: {_name(function)} has not {wanted}; name the parameter that holds the side, "
-            'give "buy" or "sell", or side_of=callable'
-        )
-    return lambda _args, _kwargs: spelled
-
-
-def _id_reader(function: Callable[..., Any], decision_id: object) -> ReadArgument | None:
-    if decision_id is NOTHING or decision_id is None:
-        return None
-    read = argument_reader(function, decision_id) if isinstance(decision_id, str) else None
-    if read is None:
-        raise UsageError(f"order_submission: {_name(function)} has no parameter {decision_id!r} for decision_id")
-    return read
-
-
-def _name(function: Callable[..., Any]) -> str:
-    return getattr(function, "__qualname__", repr(function))
 
 
 def _is_empty(decision_id: object) -> bool:

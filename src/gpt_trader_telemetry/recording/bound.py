@@ -25,6 +25,7 @@ from gpt_trader_telemetry.recording.recorder import (
     Observe,
     Read,
     Series,
+    Spans,
     Take,
     Tap,
 )
@@ -81,6 +82,7 @@ class BoundRecorder:
         sample: Sample | None = None,
     ) -> None:
         self.faults = Faults()
+        self.spans: Spans | None = None
         self.metrics: dict[str, Metric] = {}
         self.sites: dict[object, object] = {}
         self.loads: dict[tuple[str, str], tuple[float | None, int]] = {}

@@ -22,6 +22,7 @@ from gpt_trader_telemetry.recording.recorder import (
     Observe,
     Read,
     Series,
+    Spans,
     Take,
     Tap,
 )
@@ -112,6 +113,7 @@ class PlainRecorder:
         self, provider: MeterProvider, faults: Faults, *, cardinality_limit: int = 2000, tap: Tap | None = None
     ) -> None:
         self.faults = faults
+        self.spans: Spans | None = None
         self.metrics: dict[str, Metric] = {}
         self.sites: dict[object, object] = {}
         self.loads: dict[tuple[str, str], tuple[float | None, int]] = {}

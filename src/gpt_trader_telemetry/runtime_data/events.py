@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from gpt_trader_telemetry.runtime_data.database import Trouble, UnreadableError, opened, trouble_of_os
+from gpt_trader_telemetry.runtime_data.database import Trouble, UnreadableError, open_file, opened, trouble_of_os
 from gpt_trader_telemetry.runtime_data.event import Event
 from gpt_trader_telemetry.runtime_data.lines import EVENTS_JSONL, LineReader, blocks
 from gpt_trader_telemetry.runtime_data.log import events_between
@@ -91,7 +91,7 @@ def _rows(path: Path, since: float | None, kinds: Collection[str] | None, skippe
 
 def _lines(path: Path, kinds: Collection[str] | None, skipped: Skipped) -> Iterator[Event]:
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             upto = os.fstat(file.fileno()).st_size
             reader = LineReader(skipped)
             end = 0
