@@ -5,19 +5,17 @@ The source folder is the root of the checkout, so that relative links between do
 
 import html
 import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from docutils import nodes
 
+from gpt_trader_telemetry import __version__ as release
+
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "src"))
-
-from gpt_trader_telemetry import __version__ as release  # noqa: E402 - after the path
 
 project = "gpt-trader-telemetry"
 author = "The gpt-trader-telemetry authors"
@@ -25,7 +23,7 @@ project_copyright = author
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
 root_doc = "README"
-include_patterns = ["*.md", "docs/**.md", "collector/README.md", "examples/data/README.md"]
+include_patterns = ["*.md", "docs/**.md", "collector/README.md", "examples/**.md"]
 exclude_patterns = ["docs/*.template.md"]
 
 myst_heading_anchors = 4

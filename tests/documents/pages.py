@@ -3,6 +3,7 @@
     ```python                          runs, in one namespace for the page
     ```console                         `$ ` begins a command; what is shown below it is what it prints, but for figures,
                                        and "..." is anything
+    ```sh                              all of it is typed
     ```yaml prometheus.yml             any language with a file's name: written into the page's folder
     <!-- invisible-code-block: python  runs unseen, as what the reader has already: a bot, a broker
     <!-- background: until             the next console example goes on beside those below it, once it has printed this
@@ -35,10 +36,9 @@ SAME = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 def documents() -> list[Path]:
     """Return every document that people read."""
     found = [
-        *ROOT.glob("*.md"),
-        *ROOT.glob("docs/**/*.md"),
-        ROOT / "collector/README.md",
-        ROOT / "examples/data/README.md",
+        path
+        for pattern in ("*.md", "docs/**/*.md", "collector/*.md", "examples/**/*.md")
+        for path in ROOT.glob(pattern)
     ]
     return sorted(path for path in found if not path.name.endswith(".template.md"))
 
@@ -59,6 +59,7 @@ class Blocks:
     def __init__(self, folder: Path, shell: Callable[[], Shell]) -> None:
         self._folder, self._shell = folder, shell
         self._until = ""
+        self._run = {"python": PythonEvaluator(), "console": self._type, "sh": self._type_all, "bash": self._type_all}
 
     def __call__(self, document: Document) -> Iterator[Region]:
         for region in BACKGROUND(document):
@@ -68,12 +69,11 @@ class Blocks:
         for region in FENCES(document):
             if region.lexemes["file"]:
                 yield Region(region.start, region.end, (region.lexemes["file"], region.lexemes["source"]), self._write)
-            elif region.lexemes["language"] in {"python", "console"}:
+            elif region.lexemes["language"] in self._run:
                 yield self._runs(region, region.lexemes["language"])
 
     def _runs(self, region: Region, language: str) -> Region:
-        run = {"python": PythonEvaluator(), "console": self._type}[language]
-        return Region(region.start, region.end, region.lexemes["source"], run)
+        return Region(region.start, region.end, region.lexemes["source"], self._run[language])
 
     def _write(self, example: Example) -> None:
         name, text = example.parsed
@@ -82,6 +82,10 @@ class Blocks:
 
     def _next_goes_on(self, example: Example) -> None:
         self._until = example.parsed.strip().strip('"')
+
+    def _type_all(self, example: Example) -> None:
+        code, printed = self._shell().run(example.parsed)
+        assert code == 0, f"{example.path}:{example.line}\nended with {code}, and printed\n{printed}"
 
     def _type(self, example: Example) -> None:
         until, self._until = self._until, ""
