@@ -1,6 +1,7 @@
 """Asking somebody else's provider to flush, and waiting for it no longer than one may."""
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -26,12 +27,13 @@ class Flushing:
 
     def __call__(self, timeout: float) -> Delivery:
         """Flush, and return what the provider answers within ``timeout`` seconds: what it believes."""
-        timeout = max(0.0, min(timeout, LONGEST_WAIT))
+        deadline = time.monotonic() + max(0.0, min(timeout, LONGEST_WAIT))
         asked_before = self._asking
         if asked_before is not None:
-            asked_before.join(timeout)
+            asked_before.join(max(0.0, deadline - time.monotonic()))
             if asked_before.is_alive():
                 return Delivery.TIMED_OUT
+        timeout = max(0.0, deadline - time.monotonic())
         self._asking = asking = threading.Thread(target=self._ask, args=(timeout,), daemon=True)
         try:
             asking.start()

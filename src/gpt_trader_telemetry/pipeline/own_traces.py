@@ -93,10 +93,11 @@ class OwnTraces:
 
     def restart_after_fork(self, resource: Resource | None) -> None:
         """Begin anew in a forked child: the parent's connection is not ours, nor are the spans that wait."""
-        # OpenTelemetry's processor has started a thread here, which is to end without closing what the parent uses.
+        # OpenTelemetry's processor starts a thread here, which is to end without closing what the parent uses; on a
+        # thread of its own, since a lock of it may have been held when the process forked.
         self._exporter.let_go()
-        with self._faults.shield("pipeline", "the parent's TracerProvider could not be shut down"):
-            self.provider.shutdown()
+        with suppress(RuntimeError):
+            threading.Thread(target=self.provider.shutdown, name=_THREAD_NAME, daemon=True).start()
         self._begin(self.provider.resource if resource is None else resource, None)
 
 

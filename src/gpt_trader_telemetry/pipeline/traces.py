@@ -29,7 +29,7 @@ def provider_around(settings: Settings, given: TracerProvider | None) -> TracerP
     """Return the provider that was given, or OpenTelemetry's global one where that makes spans."""
     if settings.telemetry_disabled:
         return None
-    provider = given or get_tracer_provider()
+    provider = get_tracer_provider() if given is None else given
     return None if isinstance(provider, ProxyTracerProvider | NoOpTracerProvider) else provider
 
 
