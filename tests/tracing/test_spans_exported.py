@@ -206,6 +206,25 @@ def test_an_exporter_that_hangs_holds_no_call_up(store) -> None:
         telemetry.shutdown(0.1)
 
 
+_ENDING = """
+import sys
+from gpt_trader_telemetry import Settings, configure, cycle
+
+configure(settings=Settings(otlp_traces_endpoint=sys.argv[1], otlp_endpoint=sys.argv[2]))
+with cycle():
+    pass
+"""
+
+
+def test_a_bot_that_just_ends_delivers_its_spans() -> None:
+    """No shutdown is needed; and Python from 3.12 on starts no thread any more by then."""
+    with http_receiver() as received:
+        script = [sys.executable, "-W", "error", "-c", _ENDING, received.endpoint + "/v1/traces", received.endpoint]
+        subprocess.run(script, check=True, timeout=30)
+        assert [span.name for span in received.spans()] == ["cycle"]
+        assert received.points("gpt_trader_cycle_duration_seconds")
+
+
 _FORKING = """
 import os, sys
 from gpt_trader_telemetry import Settings, Telemetry

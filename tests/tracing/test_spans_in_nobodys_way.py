@@ -253,7 +253,7 @@ print(*(line.rpartition(" ")[2] for line in counted if not line.endswith((" 0", 
 
 
 def test_finalizers_that_trade_leave_the_process_alive() -> None:
-    """The collector may run inside ``ContextVar.set``: on Python 3.11 finalizers open no span and set no context."""
+    """The collector may run while OpenTelemetry holds a lock, or inside ``ContextVar.set``: then it is called later."""
     done = subprocess.run(
         [sys.executable, "-X", "faulthandler", "-c", _COLLECTED],
         check=False, capture_output=True, text=True, timeout=60,

@@ -48,7 +48,7 @@ class OwnTraces:
         except ValueError as error:
             raise ConfigurationError(f"OTEL_BSP_...: {error}") from None
         self.provider.add_span_processor(self._processor)
-        self._flushing = Flushing(self._force_flush, self._faults, "the TracerProvider")
+        self._flushing = Flushing(self._force_flush, self._faults, "the TracerProvider", ready=True)
 
     def _built(self) -> Sender | None:
         try:
@@ -77,6 +77,7 @@ class OwnTraces:
     def shutdown(self, timeout: float) -> Delivery:
         """Export what has ended and stop; what is stuck is told to give up and left behind."""
         delivery = self.flush(timeout)
+        self._flushing.close()
         if delivery is Delivery.TIMED_OUT:
             self._note_failure(Answer(Outcome.NO_ANSWER, f"nothing came within {timeout:g} s, at the end", 0))
         closing = threading.Thread(target=self._close, args=(delivery,), name=_THREAD_NAME, daemon=True)

@@ -50,7 +50,9 @@ class BorrowedTraces:
 
     def shutdown(self, timeout: float) -> Delivery:
         """Flush; the provider goes on, it is the caller's."""
-        return self.flush(timeout)
+        delivery = self.flush(timeout)
+        self.flush.close()
+        return delivery
 
     def restart_after_fork(self, _resource: Resource | None) -> None:
         """Forget a thread that did not come along; the provider looks after itself."""
