@@ -67,6 +67,15 @@ class Faults:
         """The share of each fault by its name."""
         return {name: value for name, value in asdict(self).items() if name != "late_seconds"}
 
+    def draw(self, source: random.Random) -> str | None:
+        """Return the name of the fault that the next request meets, if any; takes one number from ``source``."""
+        drawn = source.random()
+        for name, rate in self.rates.items():
+            drawn -= rate
+            if drawn < 0:
+                return name
+        return None
+
 
 @dataclass(frozen=True)
 class Handled:
@@ -124,7 +133,7 @@ class PaperExchange:
             return Handled(method, path, None, 200, {"epoch": time.time()})
         with self._lock:
             # Always the same draws, so that the fate of a request depends only on how many came before it.
-            fault = self._draw_fault()
+            fault = self.faults.draw(self._random)
             fills, refusal = self._random.random() < self.fills, self._random.choice(REFUSALS)
             if fault in _ANSWERS:
                 status, answer = _ANSWERS[fault]
@@ -137,14 +146,6 @@ class PaperExchange:
             handled = Handled(method, path, fault, status, answer)
             self.ledger.append(handled)
             return handled
-
-    def _draw_fault(self) -> str | None:
-        drawn = self._random.random()
-        for name, rate in self.faults.rates.items():
-            drawn -= rate
-            if drawn < 0:
-                return name
-        return None
 
     def _submit(self, body: bytes, refusal: tuple[int, str] | None, *, fills: bool) -> Answer:
         try:

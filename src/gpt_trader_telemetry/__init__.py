@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         record_histogram,
     )
     from gpt_trader_telemetry.instrumentors import instrument_all
+    from gpt_trader_telemetry.integrations.objects import Operation, instrument_broker
     from gpt_trader_telemetry.pipeline.delivery import Delivery
     from gpt_trader_telemetry.reasons import Failed, Rejected
     from gpt_trader_telemetry.settings import Settings
@@ -39,6 +40,7 @@ __all__ = [
     "ConfigurationError",
     "Delivery",
     "Failed",
+    "Operation",
     "Rejected",
     "Settings",
     "Telemetry",
@@ -53,6 +55,7 @@ __all__ = [
     "guard",
     "identify",
     "instrument_all",
+    "instrument_broker",
     "order_submission",
     "phase",
     "record_counter",
@@ -71,6 +74,7 @@ _MODULES: Final = {
     "instrument.identifying": ("identify",),
     "instrument.orders": ("order_submission",),
     "instrument.record": ("record_counter", "record_data_quality", "record_gauge", "record_histogram"),
+    "integrations.objects": ("Operation", "instrument_broker"),
     "instrumentors": ("instrument_all",),
     "pipeline.delivery": ("Delivery",),
     "reasons": ("Failed", "Rejected"),

@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from gpt_trader_telemetry.errors import ConfigurationError
-from gpt_trader_telemetry.thresholds import Thresholds
+from gpt_trader_telemetry.thresholds import Thresholds, naming_variables
 from gpt_trader_telemetry.variables import (
     EXEMPLAR_FILTERS,
     HISTOGRAMS,
@@ -63,7 +63,7 @@ class Settings:
     health_probe_port: int | None = None
     """A second port, plain HTTP, which answers ``/live`` and ``/ready`` alone."""
     thresholds: Thresholds = field(default_factory=Thresholds)
-    """When signals warn and when they are critical; each by a variable of its own, see the signals' page."""
+    """When signals warn and when they are critical; each has a variable of its own."""
 
     otlp_endpoint: str | None = None
     """Where to send OTLP; None sends nothing. Over HTTP this is the base address, without ``/v1/metrics``."""
@@ -232,7 +232,8 @@ class Settings:
         attributes = values.get("resource_attributes", {})
         if "service_name" not in values and "service.name" in attributes:
             values["service_name"] = attributes["service.name"]
-        return cls(**values)
+        with naming_variables(environ, ((variable, name) for variable, name, _ in VARIABLES)):
+            return cls(**values)
 
 
 def without_secrets(url: str) -> str:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from gpt_trader_telemetry.http.endpoints import Endpoints
     from gpt_trader_telemetry.http.health_server import HealthServer
     from gpt_trader_telemetry.http.wsgi import WsgiApp
+    from gpt_trader_telemetry.integrations.objects import ObjectT, Operation
     from gpt_trader_telemetry.pipeline.borrowed import BorrowedPipeline
     from gpt_trader_telemetry.pipeline.disabled import DisabledPipeline
     from gpt_trader_telemetry.pipeline.own import OwnPipeline
@@ -138,7 +139,7 @@ class Telemetry:
             self._bot.sample()
 
     def _note_source_error(self, error: BaseException) -> None:
-        self._pipeline.recorder.faults.note("health", "a signal's source raised", error)
+        self._pipeline.recorder.faults.note("health", "a signal's source raised, so that the signal is UNKNOWN", error)
 
     def _open_endpoints(self) -> "Endpoints":
         from gpt_trader_telemetry.http.bot_routes import bot_routes
@@ -271,15 +272,10 @@ class Telemetry:
         if self._delivery is not None:
             return
         self._closing = threading.RLock()
-        self._slot.reset_after_fork()
-        DEFAULT.reset_after_fork()
-        self.websocket.reset()
-        self.account.reset()
-        self.market_data.reset()
-        self._process.reset()
-        self.signals.reset_after_fork()
-        self._trading.reset_after_fork()
-        self.health.reset_after_fork()
+        for part in (self.websocket, self.account, self.market_data, self._process):
+            part.reset()
+        for watching in (self._slot, DEFAULT, self.signals, self._trading, self.health):
+            watching.reset_after_fork()
         self._sampler.start()
         self._endpoints.reset_after_fork()
         self._pipeline.restart_after_fork()
@@ -306,6 +302,12 @@ class Telemetry:
         return instrument.orders.order_submission(
             side, side_of=side_of, decision_id=decision_id, classify=classify, slot=self._slot
         )
+
+    def instrument_broker(self, broker: "ObjectT", operations: "Mapping[str, str | Operation]") -> "ObjectT":
+        """Record the calls of an object of your own; see :func:`gpt_trader_telemetry.instrument_broker`."""
+        from gpt_trader_telemetry.integrations.objects import instrument_broker
+
+        return instrument_broker(broker, operations, slot=self._slot)
 
     def guard(self, name: str, *, classify: Classify | None = None) -> Instrument[GuardRun]:
         """Count a risk guard's runs and trips; see :func:`gpt_trader_telemetry.guard`."""

@@ -112,7 +112,7 @@ VARIABLES: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
     ("GPT_TRADER_HEALTH_TLS_KEY", "health_tls_key", _text),
     ("GPT_TRADER_HEALTH_PROBE_PORT", "health_probe_port", _port),
     ("GPT_TRADER_METRICS_ENDPOINT_ENABLED", "metrics_endpoint_enabled", _boolean),
-    ("COINBASE_TRADER_METRICPREFIX", "metric_prefix", _prefix),
+    ("COINBASE_TRADER_METRIC_PREFIX", "metric_prefix", _prefix),
     ("GPT_TRADER_CARDINALITY_LIMIT", "cardinality_limit", _count),
     ("GPT_TRADER_WS_MESSAGE_STALE_SECONDS", "ws_message_stale_after", _seconds),
     ("GPT_TRADER_WS_HEARTBEAT_STALE_SECONDS", "ws_heartbeat_stale_after", _seconds),

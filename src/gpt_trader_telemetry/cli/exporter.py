@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from gpt_trader_telemetry.cli.ending import few_collections
 from gpt_trader_telemetry.cli.moments import moment
 from gpt_trader_telemetry.errors import ConfigurationError
 from gpt_trader_telemetry.exporter.service import Exporter, Options
@@ -64,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
             tls_certificate=arguments.tls_certificate or settings.health_tls_certificate,
             tls_key=arguments.tls_key or (None if arguments.tls_certificate else settings.health_tls_key),
         )
-        with _until_signalled() as signalled:
+        with few_collections(), _until_signalled() as signalled:
             exporter = Exporter(profiles, settings=settings, options=options, tell=_tell, clock=_clock(arguments.now))
             _tell(f"listening on {exporter.server.url}, paths: {', '.join(sorted(exporter.routes()))}")
             signalled.wait()
@@ -73,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         _tell(f"cannot start: {error}")
         return _USAGE
     if not delivery:
-        _tell(f"stopped; the last export over OTLP: {delivery.value}")
+        _tell(f"stopped; the last export over OTLP was not delivered ({delivery.value.replace('_', ' ')})")
     return 0
 
 
@@ -132,10 +133,7 @@ def _tell(line: str) -> None:
 
 
 def _port(text: str) -> int:
-    port = int(text)
+    port = int(text) if text.isascii() and text.isdecimal() else -1
     if not 0 <= port <= _MAX_PORT:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; give a number from 0 to {_MAX_PORT}")
     return port
-
-
-_port.__name__ = "port"

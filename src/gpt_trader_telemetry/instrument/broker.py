@@ -14,6 +14,7 @@ from gpt_trader_telemetry.instrument.verdicts import (
     judged,
     misuse_of_classifier,
     misuse_of_name,
+    told,
 )
 from gpt_trader_telemetry.reasons import Failed, Rejected, reason_of
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
@@ -25,22 +26,22 @@ SUBMIT: Final = "submit"
 class BrokerCall(Scope):
     """One call to the broker, as ``with broker_call(...) as call`` gives it."""
 
-    _reason: str | None = None
+    _said: Rejected | Failed | None = None
 
     def fail(self, reason: str = "error") -> None:
         """Say that the call failed though it raises nothing: ``reason`` is of the closed set or a broker's code."""
-        self._reason = failing_reason(reason)
+        self._said = told(failing_reason(reason))
 
     def record(self, error: BaseException | None, seconds: float) -> None:
         """Record the call; what was said comes before an exception, and that before the value."""
-        reason = self._reason
-        if reason is None:
-            reason = reason_of(error) if error is not None else self.site.reason_of_value(self)
-        if reason is None:
+        verdict = self._said
+        if verdict is None:
+            verdict = told(reason_of(error)) if error is not None else self.site.verdict_on_value(self)
+        if verdict is None:
             self.site.succeeded(seconds)
         else:
-            self.site.failed(reason, seconds)
-            self.tell(reason, reason=reason)
+            self.site.failed(verdict, seconds)
+            self.tell(verdict.reason, reason=verdict.reason)
 
 
 class BrokerCallSite(Site):
@@ -66,7 +67,7 @@ class BrokerCallSite(Site):
             # Mostly there is no scope, or one left that is over: then no frame is spent on a look for orders.
             scope = innermost()
             if finalizing or (scope is not None and not (scope.closed and scope.outer is None)):
-                note_submit()
+                note_submit(seconds, None)
 
         self.succeeded = submitted
 
@@ -80,22 +81,21 @@ class BrokerCallSite(Site):
 
     def record_error(self, error: BaseException, seconds: float) -> None:
         """Record a call that raised."""
-        self.failed(reason_of(error), seconds)
+        verdict = told(reason_of(error))
+        if verdict is not None:
+            self.failed(verdict, seconds)
 
-    def failed(self, reason: str, seconds: float) -> None:
+    def failed(self, verdict: Rejected | Failed, seconds: float) -> None:
         """Record a call that failed."""
         if self._operation == SUBMIT:
-            note_submit()
+            note_submit(seconds, verdict)
         if self.recorder is not None:
-            labels = self._labels("failure", reason)
+            labels = self._labels("failure", verdict.reason)
             self.recorder.events((BROKER_CALL_LATENCY, labels))(seconds)
 
-    def reason_of_value(self, call: BrokerCall) -> str | None:
-        """Judge what a call returned: None, or why it failed."""
-        verdict = judged(call, self._classify)
-        if verdict is None:
-            return None
-        return failing_reason(verdict.reason if isinstance(verdict, Rejected | Failed) else verdict)
+    def verdict_on_value(self, call: BrokerCall) -> Rejected | Failed | None:
+        """Judge what a call returned."""
+        return told(judged(call, self._classify))
 
     def _labels(self, outcome: str, reason: str) -> LabelSet:
         return (("operation", self._operation), ("outcome", outcome), ("reason", reason))

@@ -11,7 +11,7 @@ from gpt_trader_telemetry.instrument.orders import orders_around
 from gpt_trader_telemetry.instrument.site import Scope, Site, opened
 from gpt_trader_telemetry.instrument.verdicts import Classify, judged, misuse_of_classifier, misuse_of_name
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
-from gpt_trader_telemetry.recording.recorder import LabelSet, Recorder
+from gpt_trader_telemetry.recording.recorder import Faults, LabelSet, Recorder
 
 _CATEGORY: Final = GUARD_TRIPS.labels[1]
 _RECOVERABLE: Final = GUARD_TRIPS.labels[2]
@@ -87,7 +87,8 @@ class GuardSite(Site):
         if _is_cancellation(error):
             self._count_failure()
             return None
-        tripped = Tripped(_attribute(error, "category"), _attribute(error, "recoverable"))
+        faults = None if self.recorder is None else self.recorder.faults
+        tripped = Tripped(_attribute(error, "category", faults), _attribute(error, "recoverable", faults))
         self.count_trip(tripped)
         for order in orders_around():
             order.trip(error)
@@ -97,7 +98,9 @@ class GuardSite(Site):
         """Count a trip and the run that it ended."""
         self._count_failure()
         if self.recorder is not None:
-            labels = self._tripped(_spelled(_CATEGORY, tripped.category), _spelled(_RECOVERABLE, tripped.recoverable))
+            faults = self.recorder.faults
+            category = _spelled(_CATEGORY, tripped.category, faults)
+            labels = self._tripped(category, _spelled(_RECOVERABLE, tripped.recoverable, faults))
             self.recorder.events((GUARD_TRIPS, labels))(1)
 
     def trip_of_value(self, run: GuardRun) -> Tripped | None:
@@ -121,19 +124,23 @@ def _is_cancellation(error: BaseException) -> bool:
     return not isinstance(error, Exception) or isinstance(error, CancelledError)
 
 
-def _attribute(error: BaseException, name: str) -> Any:
-    """Read an attribute of the bot's own exception, whatever reading it does."""
+def _attribute(error: BaseException, name: str, faults: Faults | None = None) -> Any:
+    """Read an attribute of the bot's own exception, whatever reading it does; one that raises says nothing."""
     try:
         return getattr(error, name, None)
-    except Exception:  # a property that raises says nothing
+    except Exception as fault:
+        if faults is not None:
+            faults.note("instrument", f"the {name} of a guard's exception could not be read", fault)
         return None
 
 
-def _spelled(label: Label, value: object) -> str:
+def _spelled(label: Label, value: object, faults: Faults | None = None) -> str:
     """Spell the bot's own value; one whose text cannot be had is none of the closed set."""
     try:
         return label.spell(value)
-    except Exception:
+    except Exception as fault:
+        if faults is not None:
+            faults.note("instrument", f"the {label.name} of a guard's trip has no text", fault)
         return str(label.fallback)
 
 

@@ -27,7 +27,7 @@ finalizing: Final[dict[int, "Scope | None"]] = {}
 
 On Python 3.11 the collector may run inside ``ContextVar.set``, and a finalizer that sets a variable of the same context
 frees what the interrupted ``set`` works on: the process dies. So finalizers keep their scopes here. On every Python it
-may run while OpenTelemetry holds a lock of its own, which a finalizer would wait for without end. So they call it later.
+may run while OpenTelemetry holds a lock of its own, which a finalizer would wait for without end: they call it later.
 """
 
 

@@ -44,6 +44,7 @@ _SIDE: Final = ORDER_SUBMISSION.labels[2]
 _SIDES: Final = frozenset(_SIDE.values)
 _DISCARDING: Final[dict[str, Observe]] = dict.fromkeys(_SIDE.values, discard)
 _SUCCESS: Final = ("success", "none")
+_UNREADABLE: Final = "an order's side or decision id could not be read"
 _CAUSES: Final = 8
 """Exceptions looked through from an order's own to the guard's that it may have been raised from."""
 _POSSIBLE: Final = (
@@ -67,12 +68,19 @@ class OrderSubmission(Scope):
     decision_id: object = None
     """Of a decorated order with a span, where the parameter that holds it was named."""
     _said: tuple[str, str] | None = None
+    _answer: Rejected | Failed | None = None
+    """What became of the last submit call made for this order, unless it succeeded."""
+    _answered_at = 0.0
 
     side: str
     submits: int
     """Submit calls made to the broker for this order; beyond the first they are retries."""
     unremarkable: bool
     """Whether nothing was said and nothing has to be judged: if it returns, it succeeded."""
+
+    def accept(self) -> None:
+        """Say that the order went well after all, whatever its last submit call came to."""
+        self._say(*_SUCCESS)
 
     def reject(self, reason: str = "broker_rejected") -> None:
         """Say that the broker refused this order; ``reason`` is one of the closed set or the broker's code."""
@@ -95,11 +103,15 @@ class OrderSubmission(Scope):
         self.decision_missing = True
         self.unremarkable = False
 
-    def submitted(self) -> None:
-        """Note a submit call to the broker."""
-        self.submits += 1
-        if self.submits > 1:
+    def submitted(self, seconds: float, answer: Rejected | Failed | None) -> None:
+        """Note a submit call to the broker that took ``seconds`` and has just ended so."""
+        now = perf_counter()
+        # One that was under way when the last one ended is that one, seen from further out: it has the last word.
+        self.submits += not self.submits or now - seconds >= self._answered_at
+        if self.submits > 1 or answer is not None or self._answer is not None:
             self.unremarkable = False
+        self._answer = answer
+        self._answered_at = now
 
     def trip(self, error: BaseException) -> None:
         """Note what a guard raised on the way."""
@@ -142,13 +154,18 @@ class OrderSubmission(Scope):
     def _judge(self, error: BaseException | None) -> tuple[str, str]:
         if error is not None:
             return self._result_of("guard" if self._is_of_the_guard(error) else reason_of(error))
-        verdict = judged(self, self.site.classify)
+        # A classifier knows better than the call within what a returned value means.
+        verdict = self._answer if self.site.classify is None else judged(self, self.site.classify)
         if verdict is None:
             return _SUCCESS
         if isinstance(verdict, Rejected | Failed):
             result = "rejected" if isinstance(verdict, Rejected) else "failed"
             return result, failing_reason(verdict.reason)
         return self._result_of(failing_reason(verdict))
+
+    def keeps_back(self, error: BaseException) -> bool:
+        """Tell whether what was raised on the way means that the broker was not asked."""
+        return self._judge(error)[0] == Disposition.BLOCKED.value
 
     def _is_of_the_guard(self, error: BaseException) -> bool:
         """Tell whether this is what a guard raised, or was raised from it."""
@@ -200,18 +217,14 @@ def orders_around() -> Iterator[OrderSubmission]:
         scope = scope.outer
 
 
-def note_submit() -> None:
-    """Tell the order that a submit call belongs to, and those around it, that the broker was asked."""
-    asked = False
-    scope = open_scope()
-    while scope is not None:
-        if isinstance(scope, OrderSubmission) and not scope.closed:
-            if asked:
-                scope.asked_within = True
-            else:
-                scope.submitted()
-                asked = True
-        scope = scope.outer
+def note_submit(seconds: float, answer: Rejected | Failed | None) -> None:
+    """Tell the order that a submit call belongs to how it ended, and those around it that the broker was asked."""
+    around = orders_around()
+    order = next(around, None)
+    if order is not None:
+        order.submitted(seconds, answer)
+        for outer in around:
+            outer.asked_within = True
 
 
 class OrderSite(Site):
@@ -302,7 +315,7 @@ class OrderSite(Site):
         if isinstance(fault, INTERRUPTS):
             raise fault
         if self.recorder is not None:
-            self.recorder.faults.note("instrument", "an order's side or decision id could not be read", fault)
+            self.recorder.faults.note("instrument", _UNREADABLE, fault)
 
     def count(self, result: str, reason: str, side: str, seconds: float) -> None:
         """Count an order that ended so."""
@@ -360,26 +373,28 @@ def order_submission(
         misuse = UsageError(f"side_of must be callable and stands instead of side, not {given}")
     if not isinstance(side, str) and inspect.isroutine(side):
         raise UsageError(f"order_submission needs parentheses: @order_submission() above {name_of(side)}")
-    side_spelled = _spelled(side)
+    side_given = spelled_side(side, slot)
     misses_decision = decision_id is not NOTHING and _is_empty(decision_id)
 
     def make_site(function: Callable[..., Any] | None) -> OrderSite:
         if function is not None:
             return OrderSite(side_reader(function, side, side_of), id_reader(function, decision_id), classify)
         read_id = (lambda _args, _kwargs: None) if misses_decision else None
-        return OrderSite(lambda _args, _kwargs: side_spelled, read_id, None)
+        return OrderSite(lambda _args, _kwargs: side_given, read_id, None)
 
     told = None if decision_id is NOTHING else {"decision_id": decision_id}
-    return Instrument(make_site, (OrderSite, side_spelled, misses_decision), slot, misuse=misuse, told=told)
+    return Instrument(make_site, (OrderSite, side_given, misses_decision), slot, misuse=misuse, told=told)
 
 
-def _spelled(side: object) -> str:
-    """Spell the side of a ``with`` statement; one whose text cannot be had is unknown."""
+def spelled_side(side: object, slot: Slot = DEFAULT) -> str:
+    """Spell a side; one whose text cannot be had is unknown."""
     try:
         return side if side.__class__ is str and side in _SIDES else _SIDE.spell(side)
     except INTERRUPTS:
         raise
-    except BaseException:
+    except BaseException as fault:
+        if slot.recorder is not None:
+            slot.recorder.faults.note("instrument", _UNREADABLE, fault)
         return "unknown"
 
 

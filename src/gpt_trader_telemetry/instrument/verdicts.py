@@ -7,7 +7,14 @@ from typing import Any, TypeAlias
 
 from gpt_trader_telemetry.errors import UsageError
 from gpt_trader_telemetry.instrument.site import NOTHING, Scope
-from gpt_trader_telemetry.reasons import Failed, Rejected, normal_reason, reason_of_code
+from gpt_trader_telemetry.reasons import (
+    Disposition,
+    Failed,
+    Rejected,
+    disposition_of,
+    normal_reason,
+    reason_of_code,
+)
 from gpt_trader_telemetry.recording.recorder import INTERRUPTS
 
 Verdict: TypeAlias = str | Rejected | Failed | None
@@ -33,7 +40,7 @@ def judged(scope: Scope, classify: Classify | None) -> Any:
         raise
     except BaseException as fault:
         if scope.site.recorder is not None:
-            scope.site.recorder.faults.note("instrument", "a classifier raised", fault)
+            scope.site.recorder.faults.note("instrument", "a classifier raised; its run counts as a success", fault)
     scope.value = NOTHING
     return verdict
 
@@ -59,6 +66,20 @@ def failing_reason(said: object) -> str:
         return reason_of_code(code) or "error"
     except Exception:  # a text of somebody else's class
         return "error"
+
+
+def told(verdict: Any) -> Rejected | Failed | None:
+    """Return what a verdict on a call to the broker says about the order in it, its reason of the closed set.
+
+    >>> told("INSUFFICIENT_FUND"), told("timeout"), told(None)
+    (Rejected(reason='insufficient_funds'), Failed(reason='timeout'), None)
+    """
+    if verdict is None:
+        return None
+    if isinstance(verdict, Rejected | Failed):
+        return type(verdict)(failing_reason(verdict.reason))
+    reason = failing_reason(verdict)
+    return Rejected(reason) if disposition_of(reason) is Disposition.REJECTED else Failed(reason)
 
 
 def misuse_of_name(what: str, example: str, name: object) -> UsageError | None:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from gpt_trader_telemetry.catalog import (
@@ -30,7 +30,8 @@ class WebSocket:
     """What the bot says of its WebSocket feed.
 
     Ages are computed when they are collected, so they grow while nothing happens; what has not been seen yet is
-    absent.
+    absent. A bot with several connections tells them apart by ``feed``, any value of its own: it is connected while
+    none of them is down.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class WebSocket:
         self._heartbeat_stale_after = heartbeat_stale_after
         self.reset()
         if slot.recorder is not None:
+            slot.recorder.sites[WebSocket] = self
             for metric, read in self._reads().items():
                 slot.recorder.watch(metric, (), read)
 
@@ -56,7 +58,10 @@ class WebSocket:
         """Forget everything seen, as in a forked child."""
         # Reentrant: a signal handler of the bot may come in between.
         self._counting = threading.RLock()
-        self._connected: bool | None = None
+        self._feeds: dict[Hashable, bool] = {}
+        """Whether each connection stands."""
+        self._met: set[Hashable] = set()
+        """Those that have stood before."""
         self._reconnects = self._gaps = 0
         self._connected_at: float | None = None
         self._message_at: float | None = None
@@ -64,17 +69,25 @@ class WebSocket:
         self._closed_at: float | None = None
         self._error_at: float | None = None
 
-    def connected(self) -> None:
+    def connected(self, feed: Hashable = None) -> None:
         """Say that the feed is connected; each time after the first is a reconnect."""
         recorder = self._slot.recorder
         with self._counting:
             # An attempt that failed was no connection.
-            again = self._connected_at is not None
+            again = feed in self._met
             self._reconnects += again
-            self._connected = True
+            self._met.add(feed)
+            self._feeds[feed] = True
             self._connected_at = self._clock()
         if again and recorder is not None:
             recorder.events((WEBSOCKET_RECONNECTS, ()))(1)
+
+    @property
+    def _connected(self) -> bool | None:
+        feeds = list(self._feeds.values())
+        if feeds:
+            return all(feeds)
+        return None if self._closed_at is None else False
 
     def message(self) -> None:
         """Say that a message came. One clock read: fit for every tick."""
@@ -96,13 +109,20 @@ class WebSocket:
         with self._counting:
             self._gaps += 1
 
-    def disconnected(self, error: BaseException | None = None) -> None:
+    def disconnected(self, error: BaseException | None = None, feed: Hashable = None) -> None:
         """Say that the feed is disconnected, by ``error`` if there was one."""
         now = self._clock()
-        self._connected = False
+        self._feeds[feed] = False
         self._closed_at = now
         if error is not None:
             self._error_at = now
+
+    def given_up(self, feed: Hashable = None) -> None:
+        """Say that the bot closed the feed and does not need it; if it comes back, that is a first connection."""
+        with self._counting:
+            self._feeds.pop(feed, None)
+            self._met.discard(feed)
+            self._closed_at = self._clock()
 
     def staleness(self) -> float | None:
         """Return the seconds since the last message, or since the connection if none came; None before that."""

@@ -200,7 +200,8 @@ class OtlpRoad:
         return failed is None
 
     def _tell(self, failed: Answer) -> None:
-        what = f"an export over OTLP {failed.outcome.value}" + (f": {failed.said}" if failed.said else "")
+        said = f": {failed.said}" if failed.said else ""
+        what = f"an export over OTLP {failed.outcome.value}{said}; totals go with the next one"
         self._faults.note("pipeline", what, kind=("otlp", failed.outcome))
 
     def _send(self, sender: Sender, batch: Batch, limit: int | None) -> Answer:

@@ -11,7 +11,7 @@ from gpt_trader_telemetry.reasons.dispositions import (
     normal_reason,
 )
 from gpt_trader_telemetry.reasons.exceptions import reason_of
-from gpt_trader_telemetry.reasons.words import reason_of_code
+from gpt_trader_telemetry.reasons.words import reason_of_body, reason_of_code
 
 __all__ = [
     "BLOCKED_REASONS",
@@ -23,5 +23,6 @@ __all__ = [
     "disposition_of",
     "normal_reason",
     "reason_of",
+    "reason_of_body",
     "reason_of_code",
 ]

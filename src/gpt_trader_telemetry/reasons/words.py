@@ -79,9 +79,10 @@ _PHRASES = (
      "no such order"),
     ("post_only", "post only(?! not)", "would immediately (?:match|execute|fill|take)"),
     ("invalid_price", rf"price{_IS_BAD}", "invalid (?:limit |stop |order )?price", "min(?:imum)? price",
-     "price filter", "percent price", "tick size", "would trigger immediately"),
+     "price filter", "percent price", "invalid arguments: ?price", "tick size", "would trigger immediately"),
     ("invalid_size", *(word + _IS_BAD for word in _AMOUNTS), f"invalid (?:order )?(?:{'|'.join(_AMOUNTS)})",
-     f"min(?:imum)? (?:order |trade )?(?:{'|'.join(_AMOUNTS)})", "lot size", "order minimum"),
+     f"min(?:imum)? (?:order |trade )?(?:{'|'.join(_AMOUNTS)})", "lot size", "order minimum",
+     "invalid arguments: ?(?:volume|viqc)"),
 )  # fmt: skip
 # In a code, which is no prose, single words tell as much.
 _CODE_PHRASES = (
@@ -138,6 +139,15 @@ def reason_of_code(code: str) -> str | None:
     """
     code = code[:MAX_WORD].strip()
     return _reason_of_words(code) if " " in code else _reason_of_words(_HUMP.sub("_", code), _IN_CODE)
+
+
+def reason_of_body(body: object) -> str | None:
+    """Return the reason that an answer's error fields tell, or None where they tell none.
+
+    >>> reason_of_body({"error": ["EOrder:Insufficient funds"], "text": "post only"})
+    'insufficient_funds'
+    """
+    return next(filter(None, map(reason_of_code, codes(body))), None)
 
 
 # ccxt: "binance POST https://... 404 Not Found {body}"; requests: "429 Client Error: ...".

@@ -151,7 +151,8 @@ class Faults:
             if known not in self._logged and len(self._logged) < self.KINDS_LOGGED:
                 self._logged.add(known)
                 _logger.warning(
-                    "%s: %s; counted in gpt_trader_telemetry_errors_total, logged this once", component, what,
+                    '%s: %s. Kept from the bot; counted in gpt_trader_telemetry_errors_total{component="%s"}, and '
+                    "logged this once. What to do: docs/runbooks.md#telemetry-errors", component, what, component,
                     exc_info=error,
                 )  # fmt: skip
         except Exception:  # noqa: S110 - the bot's own log handler or counter is broken: nowhere left to say so

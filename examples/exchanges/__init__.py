@@ -1,0 +1,1 @@
+"""Paper exchanges that real clients trade on over loopback: one market, one script of faults, a face for each API."""

@@ -1,0 +1,23 @@
+"""What ccxt's unified orders say of themselves: most refusals are exceptions, some come back as orders."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gpt_trader_telemetry.reasons import Rejected, reason_of_body
+
+
+def verdict_on(value: Any) -> Rejected | list[Rejected | None] | None:
+    """Judge an order, or each of a list of them; whatever else a method returns is a success.
+
+    >>> verdict_on({"status": "rejected", "info": {"code": -2010, "msg": "Account has insufficient balance"}})
+    Rejected(reason='insufficient_funds')
+    >>> verdict_on([{"id": "1", "status": None}])
+    [None]
+    """
+    return [_verdict_on_order(order) for order in value] if isinstance(value, list) else _verdict_on_order(value)
+
+
+def _verdict_on_order(order: Any) -> Rejected | None:
+    if not isinstance(order, Mapping) or order.get("status") != "rejected":
+        return None
+    return Rejected(reason_of_body(order.get("info")) or "broker_rejected")

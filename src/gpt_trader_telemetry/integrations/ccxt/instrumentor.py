@@ -1,0 +1,125 @@
+"""The instrumentor of ccxt.
+
+Nearly every exchange of ccxt defines its order methods anew, and so may the bot's subclasses, at any time. So a class
+is instrumented, with the classes it derives from, when its first object is made; ``__init__`` also copies every method
+under its camelCase name, which then copies the recording one.
+"""
+
+import functools
+import weakref
+from collections.abc import Mapping
+from types import FunctionType, ModuleType
+from typing import Any, Final
+
+from gpt_trader_telemetry.instrument.wrap import wrap
+from gpt_trader_telemetry.integrations.attempts import AttemptSite, RequestSite, path_of_url
+from gpt_trader_telemetry.integrations.calls import CallSite, Client, counts_orders
+from gpt_trader_telemetry.integrations.ccxt.methods import call_site, operation_of
+from gpt_trader_telemetry.integrations.ccxt.streams import patch_connections, patch_exchanges
+from gpt_trader_telemetry.integrations.feeds import Feeds
+from gpt_trader_telemetry.integrations.instrumentor import ClientInstrumentor
+from gpt_trader_telemetry.integrations.patching import Patches
+
+_SYNC: Final = "ccxt.base.exchange"
+_ASYNC: Final = "ccxt.async_support.base.exchange"
+_WEBSOCKET: Final = "ccxt.async_support.base.ws.client"
+
+
+class CcxtInstrumentor(ClientInstrumentor):
+    """Records what a bot does through ccxt: its orders, its HTTP attempts, its WebSocket connections.
+
+    ``CcxtInstrumentor().instrument()`` before or after ``import ccxt``; ``uninstrument()`` takes everything out.
+    Nothing is imported, and nothing of the bot has to change.
+    """
+
+    requirement = "ccxt >= 4.5, < 5"
+
+    def hook(self, client: Client, patches: Patches) -> None:
+        """Have ccxt patched when it is imported."""
+        feeds = Feeds(client)
+        classes = ExchangeClasses(client)
+        patches.when_imported(_SYNC, lambda module: _patch_exchange(_base(module), client, classes, patches))
+        patches.when_imported(_ASYNC, lambda module: _patch_requests(_base(module), client, patches))
+        patches.when_imported(_ASYNC, lambda module: patch_exchanges(_base(module), feeds, patches))
+        patches.when_imported(_WEBSOCKET, lambda module: patch_connections(module.Client, feeds, patches))
+        patches.at_undo(classes.restore)
+
+
+def _base(module: ModuleType) -> type:
+    found: type = vars(module).get("BaseExchange") or module.Exchange
+    return found
+
+
+def _patch_exchange(base: type, client: Client, classes: "ExchangeClasses", patches: Patches) -> None:
+    def constructing(construct: Any) -> Any:
+        @functools.wraps(construct)
+        def constructed(exchange: Any, *args: Any, **kwargs: Any) -> Any:
+            classes.instrument(type(exchange))
+            return construct(exchange, *args, **kwargs)
+
+        return constructed
+
+    _patch_requests(base, client, patches)
+    patches.replace(base, "__init__", constructing)
+    # Objects of classes that are there already may have been made.
+    classes.instrument_below(base)
+
+
+def _patch_requests(base: type, client: Client, patches: Patches) -> None:
+    patches.replace(base, "fetch", lambda fetch: wrap(fetch, lambda _bare: AttemptSite(client, _path, _headers)))
+    patches.replace(base, "fetch2", lambda fetch2: wrap(fetch2, lambda _bare: RequestSite(client)))
+
+
+def _path(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    return path_of_url(args[1] if len(args) > 1 else kwargs["url"])
+
+
+def _headers(args: tuple[Any, ...], _kwargs: Mapping[str, Any]) -> Any:
+    return args[0].last_response_headers
+
+
+class ExchangeClasses:
+    """The classes of exchanges whose order methods record."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._done: weakref.WeakSet[type] = weakref.WeakSet()
+
+    def instrument(self, kind: type) -> None:
+        """Have the order methods of a class record, and those of the classes that it derives from."""
+        if kind in self._done or self._client.released:
+            return
+        for owner in kind.__mro__[:-1]:
+            if owner not in self._done:
+                self._done.add(owner)
+                self._instrument_one(owner)
+
+    def instrument_below(self, base: type) -> None:
+        """Do so for all the classes that derive from ``base``."""
+        kind: type
+        for kind in base.__subclasses__():
+            self.instrument(kind)
+            self.instrument_below(kind)
+
+    def _instrument_one(self, owner: type) -> None:
+        made: dict[FunctionType, Any] = {}
+        for name, value in list(vars(owner).items()):
+            if isinstance(value, FunctionType) and operation_of(value.__name__) and not self._is_counted(value):
+                if value not in made:
+                    made[value] = wrap(value, functools.partial(call_site, self._client))
+                setattr(owner, name, made[value])
+
+    def _is_counted(self, function: FunctionType) -> bool:
+        return self._is_ours(function) or counts_orders(function)
+
+    def _is_ours(self, function: object) -> bool:
+        site = getattr(function, "__gpt_trader_site__", None)
+        return isinstance(site, CallSite) and site.client is self._client
+
+    def restore(self) -> None:
+        """Give all methods back, under every name that they stand under by now."""
+        for owner in list(self._done):
+            for name, value in list(vars(owner).items()):
+                if isinstance(value, FunctionType) and self._is_ours(value):
+                    setattr(owner, name, value.__wrapped__)  # type: ignore[attr-defined]
+        self._done.clear()

@@ -1,0 +1,71 @@
+"""What the methods of an exchange of ccxt do, by their names, and how orders are read from their arguments."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from gpt_trader_telemetry.instrument.arguments import argument_reader
+from gpt_trader_telemetry.instrument.broker import SUBMIT
+from gpt_trader_telemetry.integrations.calls import Arguments, CallSite, Client
+from gpt_trader_telemetry.integrations.ccxt.answers import verdict_on
+
+_ORDERS: Final = re.compile(
+    r"(?P<verb>create|edit|cancel)_(?:\w+_)?orders?(?:_ws|_after|_for_symbols|_with_\w+)?|close_positions?"
+)
+"""Methods that order, edit and cancel. Those that only build a request for one end otherwise."""
+_OPERATIONS: Final = {"create": SUBMIT, "edit": "edit", "cancel": "cancel"}
+_CLOSING_ALL: Final = "close_all_positions"
+_BATCHES: Final = re.compile(r"create_(?:\w+_)?orders(?:_ws)?")
+_SIDE_IN_NAME: Final = re.compile(r"_(buy|sell)_")
+_PREVIEWS: Final = ("preview", "test", "validate", "validateOnly")
+
+
+def operation_of(name: str) -> str | None:
+    """Return what a method does, if it has to do with orders.
+
+    >>> [operation_of(name) for name in ("create_orders_ws", "create_order_request", "cancel_all_orders_after")]
+    ['submit', None, 'cancel']
+    """
+    if name == _CLOSING_ALL:
+        return "close"
+    found = _ORDERS.fullmatch(name)
+    return _OPERATIONS.get(found["verb"], SUBMIT) if found else None
+
+
+def call_site(client: Client, function: Callable[..., Any]) -> CallSite:
+    """Return the site of a method whose name tells that it has to do with orders."""
+    name = function.__name__
+    operation = operation_of(name) or name
+    return CallSite(client, operation, sides=_sides(function, name), classify=verdict_on, previews=_previews)
+
+
+def _sides(function: Callable[..., Any], name: str) -> Arguments:
+    if _BATCHES.fullmatch(name):
+        return _sides_of_batch
+    named = _SIDE_IN_NAME.search(name)
+    if named is not None:
+        side = named[1]
+        return lambda _args, _kwargs: side
+    read = argument_reader(function, "side")
+
+    def side_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        side = None if read is None else read(args, kwargs)
+        # What overrides a method may take its arguments as they come.
+        return side if isinstance(side, str) else next(filter(_is_side, args), "unknown")
+
+    return side_of
+
+
+def _is_side(value: object) -> bool:
+    return isinstance(value, str) and value.lower() in {"buy", "sell"}
+
+
+def _sides_of_batch(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[object]:
+    orders = kwargs.get("orders", args[1] if len(args) > 1 else ())
+    return [order.get("side") for order in orders]
+
+
+def _previews(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Tell whether the parameters, the last argument, ask only what would become of an order."""
+    params = kwargs.get("params", args[-1] if args else None)
+    return isinstance(params, Mapping) and any(params.get(name) for name in _PREVIEWS)
