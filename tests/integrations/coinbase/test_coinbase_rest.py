@@ -175,7 +175,7 @@ def test_eight_threads_at_once_are_counted_exactly(telemetry):
     """Each order as the exchange has it in its own books, faults and all."""
     rates = Faults(late=0, reject=0.2, rate_limit=0.1, unavailable=0.1, drop=0.1, hang=0)
     CoinbaseInstrumentor().instrument(telemetry=telemetry)
-    with coinbase_exchange(FaultScript(rates, seed=5), every=60) as exchange:
+    with coinbase_exchange(FaultScript(rates, seed=5), every=3600) as exchange:
 
         def trade() -> None:
             with client_of(exchange) as client:
