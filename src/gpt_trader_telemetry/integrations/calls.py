@@ -38,6 +38,8 @@ Arguments = Callable[[tuple[Any, ...], Mapping[str, Any]], Any]
 COMPONENT: Final = "integration"
 """What an inner error here counts as."""
 _IDLE: Final = Site()
+UNSAID: Final = object()
+"""What a classifier here says of a value that does not tell whether all went well."""
 _UNMENTIONED: Final = Failed("error")
 """What became of an order that the answer to its batch does not mention."""
 
@@ -178,13 +180,18 @@ class CallSite(ClientSite):
                 sides = self.sides(args, kwargs)
         return [spelled(side) for side in sides] if isinstance(sides, list | tuple) else [spelled(sides)]
 
-    def answers(self, value: object) -> list[Answer]:
-        """Judge what a call returned; a classifier that fails says that all went well, and that is counted."""
+    def answers(self, value: object, within: Answer) -> list[Answer]:
+        """Judge what a call returned; where that says nothing, ``within`` does, what the last order in it came to.
+
+        A classifier that fails says that all went well, and that is counted.
+        """
         recorder = self.recorder
         if self.classify is None or value is NOTHING or recorder is None:
-            return [None]
+            return [within]
         with recorder.faults.shield(COMPONENT, "what a call returned could not be judged"):
             verdict = self.classify(value)
+            if verdict is UNSAID:
+                return [within]
             return [told(each) for each in verdict] if isinstance(verdict, list | tuple) else [told(verdict)]
         return [None]
 
@@ -217,7 +224,7 @@ class ClientCall(BrokerCall):
         """Judge the call; of a batch, by the first order that was not taken."""
         if error is not None:
             return told(reason_of(error))
-        return _first_refused(self.call.answers(self.value)) if self.call.classify is not None else self.within
+        return _first_refused(self.call.answers(self.value, self.within))
 
     def record(self, error: BaseException | None, seconds: float) -> None:
         """Record the call, unless a guard kept its order back."""
@@ -271,7 +278,7 @@ class ClientOrder(OrderSubmission):
             for side in self.sides:
                 self.site.count(result, reason, side, seconds)
         else:
-            answers = [self._answer] if self.call.classify is None else self.call.answers(self.value)
+            answers = self.call.answers(self.value, self._answer)
             self._count_call(_first_refused(answers), seconds)
             for side, answer in _matched(self.sides, answers):
                 self.site.count(*_ending(answer), side, seconds)
