@@ -68,10 +68,10 @@ def test_a_subclass_that_overrides_is_one_order(telemetry, instrumented, exchang
             return super().create_order(*args, **kwargs)
 
     class Retrying(Mine):
-        def create_order(self, symbol, type, side, amount, price=None, params=None):
+        def create_order(self, symbol, kind, side, *rest):
             for _ in range(2):
                 try:
-                    return super().create_order(symbol, type, side, amount, price, params or {})
+                    return super().create_order(symbol, kind, side, *rest)
                 except instrumented.ExchangeNotAvailable:
                     pass
             return None
@@ -95,8 +95,8 @@ def test_an_order_that_the_bot_counts_itself_is_counted_once(telemetry, instrume
 
     class Mine(instrumented.kraken):
         @telemetry.order_submission("side")
-        def create_order(self, symbol, type, side, amount, price=None, params=None):
-            return super().create_order(symbol, type, side, amount, price, params or {})
+        def create_order(self, symbol, kind, side, *rest):
+            return super().create_order(symbol, kind, side, *rest)
 
     client = Mine(exchange.client(**OPTIONS))
     client.create_order(*LIMIT)
