@@ -28,6 +28,8 @@ from exchanges.market import FEE, Balance, Market, Order, Product, RefusedError,
 from exchanges.server import Answer, Asked, PaperServer, Route
 
 API: Final = "/api/v3/brokerage"
+RATE_LIMIT: Final = 30
+"""Requests a second."""
 UNAUTHORIZED: Final[Answer] = (401, {"error": "unauthenticated", "message": "Unauthorized"})
 NOT_FOUND: Final[Answer] = (404, {"error": "NOT_FOUND", "error_details": "", "message": "not found"})
 
@@ -38,7 +40,7 @@ def paper_market(*, seed: int = 0, clock: Callable[[], float] = time.time) -> Ma
         "BTC-USD": Product("BTC", "USD", Decimal(60_000)),
         "ETH-USD": Product("ETH", "USD", Decimal(3_000), smallest=Decimal("0.001")),
     }
-    balances = {"USD": Balance(Decimal(100_000)), "BTC": Balance(Decimal(2)), "ETH": Balance(Decimal(20))}
+    balances = {"USD": Balance(Decimal(100_000)), "BTC": Balance(Decimal("0.5")), "ETH": Balance(Decimal(10))}
     return Market(products, balances, clock, seed)
 
 
@@ -72,6 +74,9 @@ class Coinbase(CoinbaseFeed):
         super().__init__(market, PaperKey())
         self.candles: dict[str, list[Mapping[str, str]]] = {}
         """What is answered when candles are asked for, the newest first, by product."""
+        self.shows_configuration = True
+        """Whether an answer to an order repeats what was asked for; else it says null there, as it may."""
+        self._second, self._asked = 0, 0
 
     def routes(self) -> Iterable[Route]:
         """Return what answers; only public paths take requests without a key."""
@@ -103,6 +108,14 @@ class Coinbase(CoinbaseFeed):
             yield method, f"{API}/market{path}", answer
         for method, path, answer in private + data:
             yield method, API + path, self._with_key(answer)
+
+    def headers(self) -> Mapping[str, str]:
+        """Say what is left of the requests allowed in this second; more are not refused."""
+        second = int(self.market.clock())
+        self._asked = self._asked + 1 if second == self._second else 1
+        self._second = second
+        left = max(0, RATE_LIMIT - self._asked)
+        return {"x-ratelimit-limit": str(RATE_LIMIT), "x-ratelimit-remaining": str(left), "x-ratelimit-reset": "1"}
 
     def _with_key(self, answer: Callable[[Asked], Answer]) -> Callable[[Asked], Answer]:
         def checked(asked: Asked) -> Answer:
@@ -185,7 +198,8 @@ class Coinbase(CoinbaseFeed):
 
         return self._submit(asked, closing, {})
 
-    def _submit(self, asked: Asked, make: Callable[[], Order], configuration: Any) -> Answer:
+    def _submit(self, asked: Asked, make: Callable[[], Order], given: Any) -> Answer:
+        configuration = given if self.shows_configuration else None
         try:
             order = self.market.submit(self._refusing(asked, make))
         except RefusedError as refusal:

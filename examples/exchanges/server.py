@@ -80,6 +80,10 @@ class Face:
         """Return what answers."""
         return ()
 
+    def headers(self) -> Mapping[str, str]:
+        """Return the headers of the next answer, such as what is left of a rate limit."""
+        return {}
+
     async def opened(self, socket: Socket) -> None:
         """Say what is said first."""
 
@@ -231,7 +235,7 @@ class PaperServer:
         if kind in {"late", "hang"}:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), fault.seconds)
-        response = web.json_response(content, status=code or 200)
+        response = web.json_response(content, status=code or 200, headers=self.face.headers())
         if fault is not None and fault.retry_after is not None:
             response.headers["Retry-After"] = str(fault.retry_after)
         if kind == "cut":

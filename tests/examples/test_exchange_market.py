@@ -149,17 +149,17 @@ actions = st.one_of(
 def test_money_is_neither_made_nor_lost(done: list[tuple]):
     """Whatever is done: every coin and cent is accounted for, and what is held is what open orders hold."""
     traded = market()
-    for name, *given in done:
+    for name, *values in done:
         try:
             if name == "submit":
-                side, kind, size, price, stop = given
+                side, kind, size, price, stop = values
                 traded.submit(order(side=side, kind=kind, size=size / 100, price=price, stop=stop))
             elif name == "cancel":
-                traded.cancel(f"paper-{given[0]}")
+                traded.cancel(f"paper-{values[0]}")
             elif name == "edit":
-                traded.edit(f"paper-{given[0]}", Decimal(given[1]) / 100, Decimal(given[2]))
+                traded.edit(f"paper-{values[0]}", Decimal(values[1]) / 100, Decimal(values[2]))
             else:
-                traded.move(NAME, Decimal(given[0]))
+                traded.move(NAME, Decimal(values[0]))
         except RefusedError:
             continue
     filled = [each for each in traded.orders.values() if each.status == "filled"]

@@ -215,6 +215,8 @@ class ClientCall(BrokerCall):
     operation: str
     within: Answer = None
     """What became of the last submission within this one, where the returned value says nothing."""
+    answered = False
+    """Whether the last submission within this call was answered: then what is raised afterwards is no answer."""
 
     def returned(self, value: Any) -> None:
         """Keep what the call returned."""
@@ -222,7 +224,7 @@ class ClientCall(BrokerCall):
 
     def answer(self, error: BaseException | None) -> Answer:
         """Judge the call; of a batch, by the first order that was not taken."""
-        if error is not None:
+        if error is not None and not self.answered:
             return told(reason_of(error))
         return _first_refused(self.call.answers(self.value, self.within))
 
@@ -253,6 +255,8 @@ class NestedSubmit(ClientCall):
             return
         answer = self.answer(error)
         around = call_around(self.call.client.slot)
+        if around is not None:
+            around.answered = error is None
         if isinstance(around, ClientCall):
             around.within = answer
         note_submit(seconds, answer)
@@ -264,6 +268,8 @@ class ClientOrder(OrderSubmission):
     call: CallSite
     operation: str
     sides: list[str]
+    answered = False
+    """Whether the last submission within this call was answered: then what is raised afterwards is no answer."""
 
     def returned(self, value: Any) -> None:
         """Keep what the call returned."""
@@ -271,7 +277,7 @@ class ClientOrder(OrderSubmission):
 
     def record(self, error: BaseException | None, seconds: float) -> None:
         """Record the broker call and each order in it."""
-        if error is not None:
+        if error is not None and not (self.answered and len(self.sides) == 1):
             result, reason = self._judge(error)
             if result != Disposition.BLOCKED.value:
                 self._count_call(told(reason), seconds)

@@ -42,9 +42,9 @@ class Feeds:
             self._lost.discard(feed)
         self._tell(lambda websocket: websocket.connected(feed))
 
-    def message(self, *, heartbeat: bool = False) -> None:
-        """Say that a message came, or a heartbeat."""
-        self._tell(lambda websocket: websocket.heartbeat() if heartbeat else websocket.message())
+    def message(self, *, heartbeat: bool = False, lag: float | None = None) -> None:
+        """Say that a message came, or a heartbeat, ``lag`` seconds after it was sent where that is known."""
+        self._tell(lambda websocket: websocket.heartbeat(lag) if heartbeat else websocket.message())
 
     def gap(self) -> None:
         """Say that a sequence number was missed."""

@@ -1,0 +1,1 @@
+"""Coinbase Advanced Trade: the calls and WebSocket feeds of ``coinbase-advanced-py``, recorded from outside."""

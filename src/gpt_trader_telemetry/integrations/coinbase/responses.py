@@ -1,0 +1,48 @@
+"""What only the response of an HTTP attempt tells: how much of the rate limit is used, and retries below the client."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from gpt_trader_telemetry.catalog import API_REQUESTS, API_RETRIES, RATE_LIMIT_USAGE
+from gpt_trader_telemetry.integrations.attempts import category_of, path_of_url, rate_limit_usage
+from gpt_trader_telemetry.integrations.calls import COMPONENT, Client
+from gpt_trader_telemetry.reasons import reason_of
+from gpt_trader_telemetry.reasons.words import reason_of_status
+from gpt_trader_telemetry.recording.recorder import Recorder
+
+
+class Responses:
+    """Reads every response before the client does."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def watching(self, handle: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """Return what the client checks a response with, reading it first."""
+
+        @functools.wraps(handle)
+        def watched(response: Any) -> Any:
+            recorder = self._client.recorder
+            if recorder is not None:
+                with recorder.faults.shield(COMPONENT, "a response could not be read"):
+                    _note_rate_limit(recorder, response)
+                    _note_retries(recorder, response)
+            return handle(response)
+
+        return watched
+
+
+def _note_rate_limit(recorder: Recorder, response: Any) -> None:
+    usage = rate_limit_usage(response.headers)
+    if usage is not None:
+        recorder.setter(RATE_LIMIT_USAGE, ())(usage)
+
+
+def _note_retries(recorder: Recorder, response: Any) -> None:
+    """Count what an adapter that the bot mounted tried before this response came."""
+    for tried in getattr(getattr(response.raw, "retries", None), "history", ()):
+        failed = reason_of(tried.error) if tried.error is not None else reason_of_status(tried.status) or "error"
+        category = category_of(path_of_url(response.url))
+        recorder.events((API_REQUESTS, (("category", category), ("result", "error"))))(1)
+        recorder.events((API_RETRIES, (("category", category), ("reason", failed))))(1)

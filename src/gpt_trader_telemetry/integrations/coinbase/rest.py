@@ -1,0 +1,107 @@
+"""The REST client: every call goes through one method, and every HTTP attempt through another below it.
+
+Helpers such as ``market_order_buy`` call a function of their module, and what that makes of the answer may fail after
+the order was accepted: so an order is followed from that function on, and judged by the answer below it.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import ModuleType
+from typing import Any, Final
+
+from gpt_trader_telemetry.instrument.arguments import argument_reader
+from gpt_trader_telemetry.instrument.broker import SUBMIT
+from gpt_trader_telemetry.instrument.orders import spelled
+from gpt_trader_telemetry.instrument.site import Scope, Site
+from gpt_trader_telemetry.instrument.wrap import wrap
+from gpt_trader_telemetry.integrations.attempts import AttemptSite, RequestSite, category_of
+from gpt_trader_telemetry.integrations.calls import (
+    CallSite,
+    Client,
+    ClientOrder,
+    ClientSite,
+    call_around,
+    no_side,
+    uncounted,
+)
+from gpt_trader_telemetry.integrations.coinbase.answers import operation_of, side_of, verdict_of
+from gpt_trader_telemetry.integrations.coinbase.responses import Responses
+from gpt_trader_telemetry.integrations.patching import Patches
+
+_ORDERS: Final = ("create_order", "close_position")
+"""Functions that send an order; every helper calls the first."""
+
+
+def patch_rest(client: Client, patches: Patches, rest: ModuleType) -> None:
+    """Record what ``RESTClient`` does."""
+    base, orders = (sys.modules[f"{rest.__name__}.{name}"] for name in ("rest_base", "orders"))
+
+    def patch(owner: Any, name: str, site_of: Callable[[Any], Site]) -> None:
+        patches.replace(owner, name, lambda function: wrap(function, site_of))
+
+    for name in _ORDERS:
+        for owner in (orders, rest.RESTClient):
+            patch(owner, name, lambda bare: CallSite(client, SUBMIT, sides=argument_reader(bare, "side") or no_side))
+    patch(base.RESTBase, "send_request", lambda _bare: CoinbaseAttemptSite(client, _path))
+    patch(base.RESTBase, "send_request", lambda _bare: BareCallSite(client))
+    patch(base.RESTBase, "prepare_and_send_request", lambda _bare: AnyCallSite(client))
+    patch(base.RESTBase, "prepare_and_send_request", lambda _bare: RequestSite(client))
+    if hasattr(base, "handle_exception"):
+        patches.replace(base, "handle_exception", Responses(client).watching)
+
+
+class CoinbaseAttemptSite(AttemptSite):
+    """An HTTP attempt, whose path says all about it."""
+
+    def _category(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+        return category_of(self.path(args, kwargs))
+
+
+class AnyCallSite(ClientSite):
+    """The method that every call goes through: its arguments tell what the call is for."""
+
+    judges_values = True
+
+    def __init__(self, client: Client) -> None:
+        super().__init__(client)
+        self._sites: dict[str, CallSite] = {}
+
+    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Scope:
+        """Begin the call that these arguments are for. Never raises."""
+        operation = operation_of(_text(args, kwargs, 1, "http_method"), _path(args, kwargs))
+        site = self._sites.get(operation)
+        if site is None:
+            classify = partial(self._judge, operation)
+            site = self._sites[operation] = CallSite(self.client, operation, sides=_side_sent, classify=classify)
+        return site.open(args, kwargs)
+
+    def _judge(self, operation: str, body: object) -> str | None:
+        if operation == SUBMIT:
+            order = call_around(self.client.slot)
+            if isinstance(order, ClientOrder) and order.sides == ["unknown"]:
+                order.sides = [spelled(side_of(None, body))]  # to close a position has the side that it has
+        return verdict_of(operation, body)
+
+
+class BareCallSite(AnyCallSite):
+    """The method below it, which few bots call themselves: mostly it is part of a call that is followed already."""
+
+    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Scope:
+        """Begin the call that these arguments are for, unless it is part of one. Never raises."""
+        return uncounted() if call_around(self.client.slot) is not None else super().open(args, kwargs)
+
+
+def _text(args: tuple[Any, ...], kwargs: Mapping[str, Any], position: int, name: str) -> str:
+    found = args[position] if len(args) > position else kwargs.get(name)
+    return found if isinstance(found, str) else ""
+
+
+def _path(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    return _text(args, kwargs, 2, "url_path")
+
+
+def _side_sent(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object:
+    """Read the side from the body of a request: ``data`` stands third or fourth."""
+    sides = (side_of(each) for each in (*args[3:], kwargs.get("data")))
+    return next((side for side in sides if side), None)
