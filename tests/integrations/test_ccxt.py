@@ -35,13 +35,18 @@ def kraken(instrumented, exchange):
     return client
 
 
+def order_calls(telemetry) -> dict[tuple[str, ...], float]:
+    """Return the broker calls that have to do with orders."""
+    return {key: calls for key, calls in broker_calls(telemetry).items() if not key[0].startswith("fetch_")}
+
+
 def test_camel_case_and_helpers_are_the_same_order(telemetry, kraken) -> None:
     """Under every name that ccxt gives a method, and through the helpers that call it."""
     kraken.createOrder(*LIMIT)
     kraken.createLimitSellOrder(SYMBOL, 0.001, 70_000)
     kraken.create_market_sell_order(SYMBOL, 0.001)
     assert orders(telemetry) == {("success", "none", "buy"): 1, ("success", "none", "sell"): 2}
-    assert broker_calls(telemetry) == {("submit", "success", "none"): 3}
+    assert order_calls(telemetry) == {("submit", "success", "none"): 3}
 
 
 def test_names_that_were_made_before_record_too(ccxt, exchange, telemetry) -> None:
@@ -114,6 +119,22 @@ def test_an_order_that_the_bot_counts_itself_is_counted_once(telemetry, instrume
     }
 
 
+def test_other_calls_are_operations_of_their_own_names(telemetry, kraken, exchange) -> None:
+    """One each, whatever they call; in an order they are part of it."""
+    kraken.fetch_ticker(SYMBOL)
+    kraken.fetchBalance()
+    exchange.faults.script(status(503), on="OpenOrders")
+    with pytest.raises(Exception, match="503"):
+        kraken.fetch_open_orders()
+    assert broker_calls(telemetry) == {
+        ("fetch_currencies", "success", "none"): 1,
+        ("fetch_markets", "success", "none"): 1,
+        ("fetch_ticker", "success", "none"): 1,
+        ("fetch_balance", "success", "none"): 1,
+        ("fetch_open_orders", "failure", "exchange_unavailable"): 1,
+    }
+
+
 def test_loading_markets_within_the_first_order_is_no_retry_of_it(telemetry, instrumented, exchange) -> None:
     """Its requests are about products, and the order is one request."""
     instrumented.kraken(exchange.client(**OPTIONS)).create_order(*LIMIT)
@@ -128,7 +149,7 @@ def test_retries_of_ccxt_are_attempts_of_one_order(telemetry, kraken, exchange) 
     exchange.faults.script(status(503), status(429), WELL, on="AddOrder")
     kraken.create_order(*LIMIT)
     assert orders(telemetry) == {("success", "none", "buy"): 1}
-    assert broker_calls(telemetry) == {("submit", "success", "none"): 1}
+    assert order_calls(telemetry) == {("submit", "success", "none"): 1}
     assert retries(telemetry) == {("orders", "exchange_unavailable"): 1, ("orders", "rate_limit"): 1}
     assert attempts(telemetry)["orders", "error"] == 2
     assert attempts(telemetry)["orders", "success"] == 1
@@ -215,7 +236,7 @@ def test_hundreds_at_once(telemetry, instrumented, exchange) -> None:
     }
     by_ending = {ending: sum(n for key, n in found.items() if key[:2] == ending) for ending in {k[:2] for k in found}}
     assert by_ending == {("success", "none"): 101, ("rejected", "post_only"): 50, ("failed", "cancelled"): 50}
-    assert sum(broker_calls(telemetry).values()) == 201
+    assert sum(order_calls(telemetry).values()) == 201
     assert faults(telemetry) == 0
 
 
@@ -236,7 +257,7 @@ def test_threads(telemetry, instrumented, exchange) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(trade, range(8)))
     assert orders(telemetry) == {("success", "none", "buy"): 40, ("success", "none", "sell"): 40}
-    assert broker_calls(telemetry) == {("submit", "success", "none"): 80}
+    assert order_calls(telemetry) == {("submit", "success", "none"): 80}
     assert attempts(telemetry) == {("products", "success"): 16, ("orders", "success"): 80}
 
 

@@ -6,7 +6,6 @@ orders are found wherever they are: an edit that cancels and orders anew sends a
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import zip_longest
-from time import perf_counter
 from typing import Any, Final, Self, TypeVar, cast
 
 from gpt_trader_telemetry.catalog import ORDER_PREVIEW_FAILURES
@@ -66,7 +65,7 @@ class Client:
         """Return the site of an operation."""
         site = self._broker_calls.get(operation)
         if site is None:
-            site = self._broker_calls[operation] = BrokerCallSite(operation, None)
+            site = self._broker_calls[operation] = BrokerCallSite(operation, None, of_client=True)
             self.slot.subscribe(site)
         return site
 
@@ -245,10 +244,6 @@ class ClientCall(BrokerCall):
 class NestedSubmit(ClientCall):
     """A submission that is part of one around it: it tells that one, and is not counted."""
 
-    def __enter__(self) -> Self:
-        self.start = self.start or perf_counter()
-        return self
-
     def record(self, error: BaseException | None, seconds: float) -> None:
         """Tell what became of it, unless a guard kept it back."""
         if self._kept_back(error):
@@ -259,7 +254,8 @@ class NestedSubmit(ClientCall):
             around.answered = error is None
         if isinstance(around, ClientCall):
             around.within = answer
-        note_submit(seconds, answer)
+        elif around is not None:
+            note_submit(answer, of_client=True)
 
 
 class ClientOrder(OrderSubmission):

@@ -1,6 +1,7 @@
 """The instrumentor of ccxt.
 
-Nearly every exchange of ccxt defines its methods anew, and so may the bot's subclasses, at any time. So a class is instrumented, with the classes it derives from, when its first object is made; ``__init__`` also copies every method
+Nearly every exchange of ccxt defines its methods anew, and so may the bot's subclasses, at any time. So a class is
+instrumented, with the classes it derives from, when its first object is made; ``__init__`` also copies every method
 under its camelCase name, which then copies the recording one.
 """
 

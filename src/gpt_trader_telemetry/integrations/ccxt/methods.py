@@ -19,10 +19,6 @@ _OTHERS: Final = re.compile(
     r"|(?:borrow|repay)_\w*margin"
 )
 """Methods that ask for anything else; each is an operation of its own name."""
-_OPERATIONS: Final = {"create": SUBMIT, "edit": "edit", "cancel": "cancel"}
-_OTHERS: Final = re.compile(r"(?:fetch|set)_\w+|withdraw|transfer|close_all_positions|borrow_\w+|repay_\w+")
-"""Methods that ask for anything else; each is an operation of its own name."""
-_INTERNAL: Final = re.compile(r"set_(?:markets|sandbox_mode|headers|last_\w+|exchange_\w+|\w*property\w*)|fetch_\w*cache")
 _BATCHES: Final = re.compile(r"create_(?:\w+_)?orders(?:_ws)?")
 _SIDE_IN_NAME: Final = re.compile(r"_(buy|sell)_")
 _PREVIEWS: Final = ("preview", "test", "validate", "validateOnly")
