@@ -47,6 +47,7 @@ def settings_page() -> str:
     texts = attribute_docs(Settings)
     variables["thresholds"] = ["[below](#thresholds)"]
     variables["otlp_endpoint"].append("`OTEL_METRICS_EXPORTER`")
+    variables["otlp_traces_endpoint"].append("`OTEL_TRACES_EXPORTER`")
     for item in fields(Settings):
         default = "empty" if item.default is MISSING else f"`{item.default!r}`"
         rows.append(

@@ -11,7 +11,7 @@ from gpt_trader_telemetry.exported import FAMILIES, Family
 
 PACKAGE = Path(gpt_trader_telemetry.__file__).parent
 RECORDING_ROOMS = ("instrument", "integrations", "pipeline", "recording", "health")
-READERS = {"health/measures.py", "health/trading_history.py"}
+READERS = {"health/measures.py", "health/trading_history.py", "instrument/arguments.py"}
 """Of these rooms, what names metrics because it takes what others recorded."""
 
 VERBS = {

@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gpt_trader_telemetry import Settings, Telemetry
+from gpt_trader_telemetry import Settings, Telemetry, configure
 from gpt_trader_telemetry.cli.main import parser_of
-from gpt_trader_telemetry.telemetry import configure
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

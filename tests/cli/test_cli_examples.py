@@ -22,7 +22,7 @@ END = "2026-03-01T00:00:00Z"
 def examples(parser):
     """Return the lines of its examples that are commands of a shell."""
     blocks = dict(sections(parser.epilog))
-    return blocks.get("examples", []) + blocks.get("example", [])
+    return "\n".join(blocks["examples"]).replace("\\\n ", "").splitlines()
 
 
 LINES = [line for parser in PARSERS for line in examples(parser)]

@@ -14,8 +14,9 @@ import termios
 import time
 
 import pytest
+from reference_cli import leaves
 
-from gpt_trader_telemetry.cli.main import COMMANDS, main
+from gpt_trader_telemetry.cli.main import COMMANDS, main, parser_of, top_parser
 
 COMMAND = [sys.executable, "-m", "gpt_trader_telemetry.cli"]
 
@@ -155,6 +156,13 @@ def test_colour_is_for_terminals_that_want_it():
         drawn = on_a_terminal(DOCTOR, **plain)
         assert "\x1b" not in drawn
         assert "PROBLEM" in drawn
+
+
+@pytest.mark.parametrize("parser", [top_parser(), *(leaf for name in COMMANDS for leaf in leaves(parser_of(name)))])
+def test_no_help_is_wider_than_80_columns(parser, monkeypatch):
+    """Nothing is broken in the middle of a word, examples included."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert max(map(len, parser.format_help().splitlines())) <= 80
 
 
 @pytest.mark.parametrize("columns", [80, 200])

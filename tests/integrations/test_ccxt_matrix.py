@@ -97,7 +97,7 @@ def check(name: str, fault: str, expected: tuple[str, str], meanwhile: list[dict
     outcome = "success" if result == "success" else "failure"
     operation = {"create": "submit", "close": "submit"}.get(name.partition("_")[0], name.partition("_")[0])
     if name == "close_all_positions":
-        operation = "close"
+        operation = name
     assert calls == {(operation, outcome, reason): 1}, (name, fault)
     wanted = {(result, reason, "buy"): 1, (result, reason, "sell"): 1} if sends(name) == 2 else {}
     if sends(name) == 1:

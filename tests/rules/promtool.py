@@ -37,7 +37,8 @@ def filled(label: str, description: str) -> str:
 
 def as_test(case: Case, rules: Mapping[tuple[str, str], Rule]) -> dict[str, Any]:
     """Return a case as promtool takes it."""
-    target = {"job": "gpt-trader", "instance": "bot:8080"} if case.labels is None else case.labels
+    usual = {"job": "gpt-trader", "instance": "bot:8080"} if case.labels is None else case.labels
+    targets = [usual] if case.beside is None else [usual, case.beside]
     expected = []
     for second, said in case.at.items():
         alerts = []
@@ -45,7 +46,7 @@ def as_test(case: Case, rules: Mapping[tuple[str, str], Rule]) -> dict[str, Any]
             rule = rules[case.alert, severity]
             labels = {name: filled(text, description) for name, text in rule["labels"].items()}
             texts = {**rule["annotations"], "description": description} if "annotations" in rule else {}
-            alerts.append({"exp_labels": {**target, **labels}, "exp_annotations": texts})
+            alerts += [{"exp_labels": {**target, **labels}, "exp_annotations": texts} for target in targets]
         expected.append({"eval_time": f"{second}s", "alertname": case.alert, "exp_alerts": alerts})
     return {
         "name": f"{case.alert}: {case.promise}",

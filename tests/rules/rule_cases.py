@@ -28,6 +28,8 @@ class Case:
     at: Mapping[int, Said]
     labels: Mapping[str, str] | None = None
     """The target's labels and others that the alert keeps; the bot's job and instance unless given."""
+    beside: Mapping[str, str] | None = None
+    """The labels of another alert that says the same."""
     every: int = 1
     """Of how many scrapes and evaluations one takes place: a night of them all takes promtool long."""
 

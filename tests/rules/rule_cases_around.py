@@ -60,11 +60,19 @@ EXPORTERS = [
          written(level((0, 80))) | up(level((1, 4), (0, 36), (1, 40))), {600: QUIET, 645: QUIET, 660: {
              "critical": "bot:9000 of gpt-trader-exporter: what the bot wrote last is 11m 0s old."}},
          labels=ON_ITS_HOST),
-    Case("one bot of two on the exporter's host is down, the other hangs: one alert is no more than one bot explains",
-         "ExporterDataOld",
+    Case("of two bots on a host one hangs, and none is down", "ExporterDataOld",
          written(ramp(0, STEP, 40), EXPORTER + ',profile="a"') | written(level((0, 40)), EXPORTER + ',profile="b"')
          | up(level((1, 40))) | up(level((1, 40)), BOT.replace("8080", "8081")),
          {SIX_MINUTES: OLD}, labels={**ON_ITS_HOST, "profile": "b"}),
+    Case("of two bots on a host one is down and one hangs: one explains no two", "ExporterDataOld",
+         written(level((0, 40)), EXPORTER + ',profile="a"') | written(level((0, 40)), EXPORTER + ',profile="b"')
+         | up(level((1, 4), (0, 36))) | up(level((1, 40)), BOT.replace("8080", "8081")),
+         {360: QUIET, SIX_MINUTES: OLD}, labels={**ON_ITS_HOST, "profile": "a"},
+         beside={**ON_ITS_HOST, "profile": "b"}),
+    Case("what is explained on another host explains nothing here", "ExporterDataOld",
+         written(level((0, 40))) | up(level((1, 40)))
+         | written(level((0, 40)), EXPORTER.replace("bot:", "other:")) | up(level((1, 4), (0, 36)), OTHER),
+         {360: QUIET, SIX_MINUTES: OLD}, labels=ON_ITS_HOST),
     Case("an exporter without a port in its name", "ExporterDataOld",
          written(level((0, 40)), 'job="gpt-trader-exporter",instance="desk"')
          | up(level((1, 4), (0, 36)), 'job="gpt-trader",instance="other-desk"'),
@@ -213,9 +221,9 @@ COLLECTORS = [
          | own("exporter_sent_metric_points", ramp(0, 10, 44), AGENT, 'exporter="prometheus",'),
          {345: QUIET, 360: STUCK}, labels=QUEUED),
     Case("and reaches it", "CollectorQueueStuck",
-         own("exporter_queue_size", level((20_480, 60)), AGENT, QUEUE)
-         | own("exporter_sent_metric_points", level((9, 30), (10, 1), (20, 29)), AGENT, FORWARDS),
-         {435: STUCK, 450: QUIET, 735: QUIET}, labels=QUEUED),
+         own("exporter_queue_size", level((20_480, 90)), AGENT, QUEUE)
+         | own("exporter_sent_metric_points", level((9, 30), (10, 1), (20, 59)), AGENT, FORWARDS),
+         {435: STUCK, 450: QUIET, 1050: QUIET, 1065: STUCK}, labels=QUEUED),
     Case("a queue that always holds something, and moves", "CollectorQueueStuck",
          own("exporter_queue_size", level((20_480, 60)), AGENT, QUEUE)
          | own("exporter_sent_metric_points", ramp(0, 10, 60), AGENT, FORWARDS),

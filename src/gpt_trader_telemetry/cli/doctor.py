@@ -33,8 +33,9 @@ exit codes:
 
 examples:
   gpt-trader-telemetry doctor
-  gpt-trader-telemetry doctor --url http://127.0.0.1:9100 --profile prod --runtime-root /srv/bot
-  gpt-trader-telemetry doctor --prometheus http://127.0.0.1:9090 --wait 60 --json
+  gpt-trader-telemetry doctor --profile prod --runtime-root /srv/bot
+  gpt-trader-telemetry doctor --url http://127.0.0.1:9100 --token-file token
+  gpt-trader-telemetry doctor --prometheus http://127.0.0.1:9090 --wait 9 --json
 """
 
 

@@ -27,7 +27,7 @@ _MAX_PORT: Final = 65535
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the exporter takes."""
     parser.description = (
-        "Follow what a bot leaves in runtime_data/<profile>/ and serve it: /metrics for Prometheus, /metrics.json,\n"
+        "Follow what a bot leaves in runtime_data/<profile>/ and serve it: /metrics for Prometheus, /metrics.json, "
         "/health, /live and /ready. The files need not exist yet, and are never written to."
     )
     parser.epilog = _EPILOG
@@ -80,17 +80,20 @@ def run(arguments: argparse.Namespace) -> int:
 
 _EPILOG: Final = """\
 environment:
-  COINBASE_TRADER_METRIC_PREFIX   what the names of the series begin with (coinbase_trader)
-  OTEL_EXPORTER_OTLP_ENDPOINT     send the same series there over OTLP, too
-  GPT_TRADER_HEALTH_TOKEN_FILE, GPT_TRADER_HEALTH_TLS_CERTIFICATE, GPT_TRADER_HEALTH_TLS_KEY
-                                  as the options, which win
+  COINBASE_TRADER_METRIC_PREFIX      what names begin with (coinbase_trader)
+  OTEL_EXPORTER_OTLP_ENDPOINT        send the same series there over OTLP, too
+  GPT_TRADER_HEALTH_TOKEN_FILE       as --token-file, which wins
+  GPT_TRADER_HEALTH_TLS_CERTIFICATE  as --tls-certificate, which wins
+  GPT_TRADER_HEALTH_TLS_KEY          as --tls-key, which wins
 
 exit codes:
   0  stopped by SIGTERM or SIGINT
   2  asked wrongly: arguments, environment, a port that is taken
 
-example:
-  gpt-trader-telemetry exporter --profile prod --runtime-root /srv/bot --cursor-file /var/lib/exporter/cursor.json
+examples:
+  gpt-trader-telemetry exporter --profile prod --runtime-root /srv/bot
+  gpt-trader-telemetry exporter --profile prod --runtime-root /srv/bot \\
+    --cursor-file /var/lib/exporter/cursor.json
 """
 
 

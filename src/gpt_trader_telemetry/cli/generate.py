@@ -52,13 +52,14 @@ _EPILOG: Final = """\
 exit codes:
   0  written, or with --check: all is up to date
   1  with --check: a file is missing or differs
-  2  asked wrongly: arguments, a file, a threshold, or the extra `rules` is not installed
+  2  asked wrongly: arguments, a file, a threshold; or no extra `monitoring`
 
 examples:
   gpt-trader-telemetry generate --check
   gpt-trader-telemetry generate --thresholds bot.env --output /etc/prometheus
   gpt-trader-telemetry generate --thresholds bot.env --prefix my_desk
-  GPT_TRADER_ORDER_ERROR_RATE_CRIT=0.2 gpt-trader-telemetry generate --thresholds environment
+  GPT_TRADER_ORDER_ERROR_RATE_CRIT=0.2 \\
+    gpt-trader-telemetry generate --thresholds environment
 """
 
 

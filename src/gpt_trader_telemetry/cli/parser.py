@@ -3,7 +3,9 @@
 import argparse
 import difflib
 import re
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any, Final, NoReturn
 
 __all__ = ["USAGE", "Parser"]
@@ -14,11 +16,39 @@ USAGE: Final = 2
 _CHOICES: Final = re.compile(r"invalid choice: '(.*)' \(choose from (.*)\)")
 
 
+class HelpFormatter(argparse.HelpFormatter):
+    """Fills text to the terminal's width, and leaves what is indented as it is: codes, variables, examples."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        lines: list[str] = []
+        for is_block, group in groupby(
+            text.strip("\n").split("\n"), key=lambda line: line.startswith("  ") or not line
+        ):
+            if is_block:
+                lines += group
+            else:
+                for paragraph in _paragraphs(group):
+                    lines += textwrap.wrap(paragraph, width, initial_indent=indent, subsequent_indent=indent)
+        return "\n".join(lines)
+
+
+def _paragraphs(lines: Iterable[str]) -> Iterator[str]:
+    """Join lines of one paragraph; one that ends with a colon is the title of what comes."""
+    told: list[str] = []
+    for line in lines:
+        told.append(line)
+        if line.endswith(":"):
+            yield " ".join(told)
+            told = []
+    if told:
+        yield " ".join(told)
+
+
 class Parser(argparse.ArgumentParser):
-    """A parser whose help keeps its line breaks, and that refuses by itself what it does not know."""
+    """A parser that refuses by itself what it does not know, and says it in two lines."""
 
     def __init__(self, **given: Any) -> None:
-        super().__init__(**{"formatter_class": argparse.RawDescriptionHelpFormatter, **given})
+        super().__init__(**{"formatter_class": HelpFormatter, **given})
         self.options: list[str] = ["--help"]
 
     def add_argument(self, *names: Any, **given: Any) -> argparse.Action:

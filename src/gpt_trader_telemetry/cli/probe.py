@@ -90,10 +90,12 @@ exit codes:
 examples:
   gpt-trader-telemetry probe ready
   gpt-trader-telemetry probe live --url http://127.0.0.1:9100 --timeout 1
-  gpt-trader-telemetry probe health --url https://bot:8443 --ca-file ca.pem --token-file /run/secrets/health
+  gpt-trader-telemetry probe health --url https://bot:8443 \\
+    --ca-file ca.pem --token-file /run/secrets/health
 
 in a Dockerfile:
-  HEALTHCHECK --interval=15s --timeout=5s CMD ["gpt-trader-telemetry", "probe", "ready"]
+  HEALTHCHECK --interval=15s --timeout=5s \\
+    CMD ["gpt-trader-telemetry", "probe", "ready"]
 """
 
 

@@ -51,7 +51,7 @@ exit codes:
 
 examples:
   gpt-trader-telemetry replay --profile prod --from 2026-02-01 --to 2026-03-01
-  gpt-trader-telemetry replay --profile prod --thresholds tighter.toml --format json
+  gpt-trader-telemetry replay --profile prod --thresholds tighter.toml
   GPT_TRADER_GUARD_TRIP_COUNT_CRIT=20 gpt-trader-telemetry replay --profile prod
 """
 

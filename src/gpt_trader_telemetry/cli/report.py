@@ -33,7 +33,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kinds = parser.add_subparsers(title="reports", required=True, metavar="REPORT")
     daily = kinds.add_parser(
         "daily", help="a day's figures", description=parser.description, epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     add_profile_arguments(daily)
     daily.add_argument("--date", type=_date, metavar="YYYY-MM-DD", help="the day, in UTC (default: today, up to now)")
@@ -61,8 +60,8 @@ exit codes:
 
 examples:
   gpt-trader-telemetry report daily --profile prod
-  gpt-trader-telemetry report daily --profile prod --date 2026-02-28 --report-format html
-  gpt-trader-telemetry report daily --profile prod --report-format json --no-save | jq .pnl.total
+  gpt-trader-telemetry report daily --date 2026-02-28 --report-format html
+  gpt-trader-telemetry report daily --report-format json --no-save | jq .pnl
 """
 
 

@@ -101,7 +101,7 @@ class Tally:
             self.counts[counter] += kind != TRADE or is_executed(event.payload)
         elif kind == CYCLE_METRICS:
             self.cycles.take(event.payload, event.at, note)
-        elif kind in {_TRIGGERED, _CLEARED}:
+        elif kind in (_TRIGGERED, _CLEARED):
             self._take_breaker(kind, _known_by(text(event.payload.get("rule")) or ""))
         elif kind == _ACCOUNT:
             self.cycles.take_account(event.payload, event.at, note)

@@ -32,6 +32,8 @@ _STEP: Final = 8
 """Ids between two looks for the end of a damaged place: fewer than a page has rows."""
 _LOOKS: Final = 2000
 """Looks after which the steps grow: what is as large as that has hardly a sound page in it."""
+_LOOKS_A_PAGE: Final = 16
+"""Looks that a small file is worth, for each of its pages."""
 
 
 class Row(NamedTuple):
@@ -128,14 +130,14 @@ def first_id_past_damage(connection: sqlite3.Connection, after: int, upto: int) 
     SQLite finds a page by those above it, so what lies behind a damaged page can be found as well as what lies before.
     """
     blind, place, step = after, after + 1, 1
-    looks = 0
+    looks = min(_LOOKS, _LOOKS_A_PAGE * connection.execute("PRAGMA page_count").fetchone()[0])
     while place < upto:
-        looks += 1
+        looks -= 1
         found = _look(connection, place)
         if found is not None:
             return _edge(connection, blind, place) or None
         blind = place
-        step = step * 2 if step < _STEP or looks > _LOOKS else _STEP
+        step = step * 2 if step < _STEP or looks < 0 else _STEP
         place = min(place + step, upto)
     return None
 
