@@ -85,7 +85,7 @@ class Kraken(KrakenFeed):
             "Depth": self._depth,
         }
         private = {
-            "Balance": self._balance,
+            "BalanceEx": self._balance,
             "AddOrder": self._create,
             "AddOrderBatch": self._create_all,
             "AmendOrder": self._edit,
@@ -135,7 +135,10 @@ class Kraken(KrakenFeed):
         return {name: {"bids": bids, "asks": asks}}
 
     def _balance(self, _asked: Asked) -> Any:
-        return {name: str(balance.available + balance.hold) for name, balance in self.market.balances.items()}
+        return {
+            name: {"balance": str(balance.available + balance.hold), "hold_trade": str(balance.hold)}
+            for name, balance in self.market.balances.items()
+        }
 
     # --- orders
 
@@ -174,7 +177,7 @@ class Kraken(KrakenFeed):
 
     def _cancel(self, asked: Asked) -> Any:
         if asked.refusal is not None:
-            raise RefusedError(asked.refusal)
+            raise RefusedError("not_found")
         given = _given(asked)
         self.market.cancel(str(given.get("txid") or self._named(given["cl_ord_id"])))
         return {"count": 1}
@@ -184,7 +187,7 @@ class Kraken(KrakenFeed):
 
     def _cancel_all(self, asked: Asked) -> Any:
         if asked.refusal is not None:
-            raise RefusedError(asked.refusal)
+            raise RefusedError("not_found")
         given = _given(asked)
         wanted = given.get("orders")
         if wanted is None and "cl_ord_ids" in given:

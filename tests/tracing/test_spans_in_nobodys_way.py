@@ -144,6 +144,16 @@ def test_a_provider_that_makes_no_spans_is_none(provider) -> None:
         assert telemetry._pipeline.recorder.spans is None
 
 
+def test_where_instrumentation_is_suppressed_no_span_is_opened(traced, store) -> None:
+    """OpenTelemetry's own word for it is obeyed; what is recorded is recorded."""
+    from opentelemetry.instrumentation.utils import suppress_instrumentation
+
+    with suppress_instrumentation():
+        traced.cycle()(lambda: None)()
+    assert not store.read()
+    assert scrape(traced).total("gpt_trader_cycle_duration_seconds_count") == 1
+
+
 def test_disabled_telemetry_opens_no_spans(store) -> None:
     """``OTEL_SDK_DISABLED`` is for all signals."""
     with Telemetry(Settings(telemetry_disabled=True), tracer_provider=store.provider) as telemetry:
@@ -243,7 +253,7 @@ print(*(line.rpartition(" ")[2] for line in counted if not line.endswith((" 0", 
 
 
 def test_finalizers_that_trade_leave_the_process_alive() -> None:
-    """The collector may run inside ``ContextVar.set``: on Python 3.11 finalizers open no span and set no context."""
+    """The collector may run while OpenTelemetry holds a lock, or inside ``ContextVar.set``: then it is called later."""
     done = subprocess.run(
         [sys.executable, "-X", "faulthandler", "-c", _COLLECTED],
         check=False, capture_output=True, text=True, timeout=60,

@@ -47,12 +47,13 @@ class BrokerCall(Scope):
 class BrokerCallSite(Site):
     """A place that calls the broker."""
 
-    __slots__ = ("_classify", "_operation", "judges_runs", "judges_values")
+    __slots__ = ("_classify", "_of_client", "_operation", "judges_runs", "judges_values")
 
-    def __init__(self, operation: str, classify: Classify | None) -> None:
+    def __init__(self, operation: str, classify: Classify | None, *, of_client: bool = False) -> None:
         super().__init__()
         self._operation = operation
         self._classify = classify
+        self._of_client = of_client
         self.judges_runs = self.judges_values = classify is not None
 
     def bind(self, recorder: Recorder) -> None:
@@ -62,12 +63,14 @@ class BrokerCallSite(Site):
             self.succeeded = observe
             return
 
+        of_client = self._of_client
+
         def submitted(seconds: float) -> None:
             observe(seconds)
             # Mostly there is no scope, or one left that is over: then no frame is spent on a look for orders.
             scope = innermost()
             if finalizing or (scope is not None and not (scope.closed and scope.outer is None)):
-                note_submit(seconds, None)
+                note_submit(None, of_client=of_client)
 
         self.succeeded = submitted
 
@@ -88,7 +91,7 @@ class BrokerCallSite(Site):
     def failed(self, verdict: Rejected | Failed, seconds: float) -> None:
         """Record a call that failed."""
         if self._operation == SUBMIT:
-            note_submit(seconds, verdict)
+            note_submit(verdict, of_client=self._of_client)
         if self.recorder is not None:
             labels = self._labels("failure", verdict.reason)
             self.recorder.events((BROKER_CALL_LATENCY, labels))(seconds)

@@ -70,7 +70,7 @@ class OrderSubmission(Scope):
     _said: tuple[str, str] | None = None
     _answer: Rejected | Failed | None = None
     """What became of the last submit call made for this order, unless it succeeded."""
-    _answered_at = 0.0
+    _of_client = False
 
     side: str
     submits: int
@@ -103,15 +103,15 @@ class OrderSubmission(Scope):
         self.decision_missing = True
         self.unremarkable = False
 
-    def submitted(self, seconds: float, answer: Rejected | Failed | None) -> None:
-        """Note a submit call to the broker that took ``seconds`` and has just ended so."""
-        now = perf_counter()
-        # One that was under way when the last one ended is that one, seen from further out: it has the last word.
-        self.submits += not self.submits or now - seconds >= self._answered_at
+    def submitted(self, answer: Rejected | Failed | None, *, of_client: bool) -> None:
+        """Note a submit call to the broker that ended so, of an instrumented client or of the bot's own code."""
+        # The bot's own call after a client's is that one, seen from further out: it has the last word.
+        if of_client or not self._of_client:
+            self.submits += 1
+        self._of_client = of_client
         if self.submits > 1 or answer is not None or self._answer is not None:
             self.unremarkable = False
         self._answer = answer
-        self._answered_at = now
 
     def trip(self, error: BaseException) -> None:
         """Note what a guard raised on the way."""
@@ -217,12 +217,12 @@ def orders_around() -> Iterator[OrderSubmission]:
         scope = scope.outer
 
 
-def note_submit(seconds: float, answer: Rejected | Failed | None) -> None:
+def note_submit(answer: Rejected | Failed | None, *, of_client: bool = False) -> None:
     """Tell the order that a submit call belongs to how it ended, and those around it that the broker was asked."""
     around = orders_around()
     order = next(around, None)
     if order is not None:
-        order.submitted(seconds, answer)
+        order.submitted(answer, of_client=of_client)
         for outer in around:
             outer.asked_within = True
 

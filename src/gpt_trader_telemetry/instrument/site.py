@@ -47,7 +47,7 @@ class Site:
         self.succeeded = discard
         self.open_span = None
         if recorder is not None:
-            follow_collections()
+            follow_collections(traced=recorder.spans is not None)
             with recorder.faults.shield("instrument", "a decorated place could not be bound"):
                 self.bind(recorder)
                 if recorder.spans is not None:

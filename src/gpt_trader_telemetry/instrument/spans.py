@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from time import time_ns
 from typing import Any, Final
 
-from opentelemetry.context import Context, attach, create_key, get_current, set_value
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context, attach, create_key, get_current, set_value
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, set_span_in_context
 
 from gpt_trader_telemetry.instrument.binding import attributes_of, bound_attributes
@@ -125,6 +125,8 @@ class Spans:
                 return None
             with self.faults.shield("instrument", "a span could not be opened"):
                 around = get_current()
+                if around.get(_SUPPRESS_INSTRUMENTATION_KEY):
+                    return None
                 span = self._tracer.start_span(
                     name, around, span_kind, {**fixed, **bound_attributes(), **attributes_of(more)}
                 )

@@ -6,7 +6,6 @@ orders are found wherever they are: an edit that cancels and orders anew sends a
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import zip_longest
-from time import perf_counter
 from typing import Any, Final, Self, TypeVar, cast
 
 from gpt_trader_telemetry.catalog import ORDER_PREVIEW_FAILURES
@@ -38,6 +37,8 @@ Arguments = Callable[[tuple[Any, ...], Mapping[str, Any]], Any]
 COMPONENT: Final = "integration"
 """What an inner error here counts as."""
 _IDLE: Final = Site()
+UNSAID: Final = object()
+"""What a classifier here says of a value that does not tell whether all went well."""
 _UNMENTIONED: Final = Failed("error")
 """What became of an order that the answer to its batch does not mention."""
 
@@ -64,7 +65,7 @@ class Client:
         """Return the site of an operation."""
         site = self._broker_calls.get(operation)
         if site is None:
-            site = self._broker_calls[operation] = BrokerCallSite(operation, None)
+            site = self._broker_calls[operation] = BrokerCallSite(operation, None, of_client=True)
             self.slot.subscribe(site)
         return site
 
@@ -179,13 +180,18 @@ class CallSite(ClientSite):
         given = sides if isinstance(sides, list | tuple) else [sides]
         return [spelled_side(side, self.client.slot) for side in given]
 
-    def answers(self, value: object) -> list[Answer]:
-        """Judge what a call returned; a classifier that fails says that all went well, and that is counted."""
+    def answers(self, value: object, within: Answer) -> list[Answer]:
+        """Judge what a call returned; where that says nothing, ``within`` does, what the last order in it came to.
+
+        A classifier that fails says that all went well, and that is counted.
+        """
         recorder = self.recorder
         if self.classify is None or value is NOTHING or recorder is None:
-            return [None]
+            return [within]
         with recorder.faults.shield(COMPONENT, "what a call returned could not be judged"):
             verdict = self.classify(value)
+            if verdict is UNSAID:
+                return [within]
             return [told(each) for each in verdict] if isinstance(verdict, list | tuple) else [told(verdict)]
         return [None]
 
@@ -218,9 +224,9 @@ class ClientCall(BrokerCall):
 
     def answer(self, error: BaseException | None) -> Answer:
         """Judge the call; of a batch, by the first order that was not taken."""
-        if error is not None:
-            return self.within if self.answered else told(reason_of(error))
-        return _first_refused(self.call.answers(self.value)) if self.call.classify is not None else self.within
+        if error is not None and not self.answered:
+            return told(reason_of(error))
+        return _first_refused(self.call.answers(self.value, self.within))
 
     def record(self, error: BaseException | None, seconds: float) -> None:
         """Record the call, unless a guard kept its order back."""
@@ -228,6 +234,8 @@ class ClientCall(BrokerCall):
             return
         answer = self._said or self.answer(error)
         _count_broker_call(self.site, answer, seconds)
+        if answer is not None:
+            self.tell(answer.reason, reason=answer.reason)
         if self.operation == PREVIEW and isinstance(answer, Rejected) and self.site.recorder is not None:
             self.site.recorder.events((ORDER_PREVIEW_FAILURES, ()))(1)
 
@@ -239,10 +247,6 @@ class ClientCall(BrokerCall):
 class NestedSubmit(ClientCall):
     """A submission that is part of one around it: it tells that one, and is not counted."""
 
-    def __enter__(self) -> Self:
-        self.start = self.start or perf_counter()
-        return self
-
     def record(self, error: BaseException | None, seconds: float) -> None:
         """Tell what became of it, unless a guard kept it back."""
         if self._kept_back(error):
@@ -253,7 +257,8 @@ class NestedSubmit(ClientCall):
             around.answered = error is None
         if isinstance(around, ClientCall):
             around.within = answer
-        note_submit(seconds, answer)
+        elif around is not None:
+            note_submit(answer, of_client=True)
 
 
 class ClientOrder(OrderSubmission):
@@ -277,13 +282,13 @@ class ClientOrder(OrderSubmission):
                 self._count_call(told(reason), seconds)
             for side in self.sides:
                 self.site.count(result, reason, side, seconds)
+            self._tell(result, reason)
         else:
-            answers = (
-                [self._answer] if self.call.classify is None or error is not None else self.call.answers(self.value)
-            )
+            answers = self.call.answers(self.value, self._answer)
             self._count_call(_first_refused(answers), seconds)
             for side, answer in _matched(self.sides, answers):
                 self.site.count(*_ending(answer), side, seconds)
+            self._tell(*_ending(_first_refused(answers)))
         if self.submits > 1:
             self.site.count_retries(self.submits - 1)
 

@@ -62,6 +62,7 @@ class BorrowedPipeline:
     def shutdown(self, timeout: float) -> Delivery:
         """Flush and take our reader away; the provider goes on, it is the caller's."""
         delivery = self.flush(timeout)
+        self.flush.close()
         self.recorder.stop_watching()
         remove_metric_reader: Any = getattr(self.meter_provider, "remove_metric_reader", None)
         if self.prometheus is not None and remove_metric_reader is not None:

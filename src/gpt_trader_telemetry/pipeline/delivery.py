@@ -19,14 +19,6 @@ class Delivery(Enum):
     TIMED_OUT = "timed_out"
     """No answer within the time given; the export may still go on behind it."""
 
-    def and_also(self, other: "Delivery") -> "Delivery":
-        """Return what became of two exports: the worse of the two.
-
-        >>> Delivery.DELIVERED.and_also(Delivery.FAILED)
-        <Delivery.FAILED: 'failed'>
-        """
-        return other if self else self
-
     def __bool__(self) -> bool:
         return self is Delivery.DELIVERED
 
@@ -39,4 +31,5 @@ def in_turn(timeout: float, first: Callable[[float], Delivery], second: Callable
     """
     began = time.monotonic()
     delivery = first(timeout / 2)
-    return delivery.and_also(second(max(timeout - (time.monotonic() - began), timeout / 10)))
+    other = second(max(timeout - (time.monotonic() - began), timeout / 10))
+    return other if delivery else delivery

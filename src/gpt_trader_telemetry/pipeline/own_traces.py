@@ -48,7 +48,7 @@ class OwnTraces:
         except ValueError as error:
             raise ConfigurationError(f"OTEL_BSP_...: {error}") from None
         self.provider.add_span_processor(self._processor)
-        self._flushing = Flushing(self._force_flush, self._faults, "the TracerProvider")
+        self._flushing = Flushing(self._force_flush, self._faults, "the TracerProvider", ready=True)
 
     def _built(self) -> Sender | None:
         try:
@@ -77,6 +77,7 @@ class OwnTraces:
     def shutdown(self, timeout: float) -> Delivery:
         """Export what has ended and stop; what is stuck is told to give up and left behind."""
         delivery = self.flush(timeout)
+        self._flushing.close()
         if delivery is Delivery.TIMED_OUT:
             self._note_failure(Answer(Outcome.NO_ANSWER, f"nothing came within {timeout:g} s, at the end", 0))
         closing = threading.Thread(target=self._close, args=(delivery,), name=_THREAD_NAME, daemon=True)
@@ -93,10 +94,11 @@ class OwnTraces:
 
     def restart_after_fork(self, resource: Resource | None) -> None:
         """Begin anew in a forked child: the parent's connection is not ours, nor are the spans that wait."""
-        # OpenTelemetry's processor has started a thread here, which is to end without closing what the parent uses.
+        # OpenTelemetry's processor starts a thread here, which is to end without closing what the parent uses; on a
+        # thread of its own, since a lock of it may have been held when the process forked.
         self._exporter.let_go()
-        with self._faults.shield("pipeline", "the parent's TracerProvider could not be shut down"):
-            self.provider.shutdown()
+        with suppress(RuntimeError):
+            threading.Thread(target=self.provider.shutdown, name=_THREAD_NAME, daemon=True).start()
         self._begin(self.provider.resource if resource is None else resource, None)
 
 

@@ -29,7 +29,7 @@ def provider_around(settings: Settings, given: TracerProvider | None) -> TracerP
     """Return the provider that was given, or OpenTelemetry's global one where that makes spans."""
     if settings.telemetry_disabled:
         return None
-    provider = given or get_tracer_provider()
+    provider = get_tracer_provider() if given is None else given
     return None if isinstance(provider, ProxyTracerProvider | NoOpTracerProvider) else provider
 
 
@@ -50,7 +50,9 @@ class BorrowedTraces:
 
     def shutdown(self, timeout: float) -> Delivery:
         """Flush; the provider goes on, it is the caller's."""
-        return self.flush(timeout)
+        delivery = self.flush(timeout)
+        self.flush.close()
+        return delivery
 
     def restart_after_fork(self, _resource: Resource | None) -> None:
         """Forget a thread that did not come along; the provider looks after itself."""

@@ -38,6 +38,10 @@ class IsolatedTelemetry(Telemetry):
         self._sampler.stop()
         self.health._autostart = False
 
+    def flush(self, timeout: float = 2.0) -> Delivery:
+        """There is nothing to deliver."""
+        return Delivery.DELIVERED
+
     def shutdown(self, timeout: float = 2.0) -> Delivery:
         """Record nothing more. There is nothing to deliver."""
         if DEFAULT.recorder is self.recorder:
@@ -53,7 +57,7 @@ class IsolatedTelemetry(Telemetry):
 
     def close(self) -> None:
         """Shut down for good."""
-        self._delivery = None
+        self._delivery = self._traces = None
         super().shutdown(timeout=0.5)
 
 

@@ -18,16 +18,16 @@ _ERROR_TYPE: Final = "error.type"
 
 @dataclass(frozen=True, slots=True)
 class RecordedSpan:
-    """One span that has ended."""
+    """One span that has ended. Two readings of one are equal."""
 
-    name: str
-    kind: str
+    name: str = field(compare=False)
+    kind: str = field(compare=False)
     """``client`` or ``internal``, for spans of the bot's own any other of OpenTelemetry's kinds."""
-    attributes: Mapping[str, Any]
+    attributes: Mapping[str, Any] = field(compare=False)
     """By full name: ``gpt_trader.side``, ``error.type`` ..."""
-    failed: bool
+    failed: bool = field(compare=False)
     """Whether its status is that of an error."""
-    parent: "RecordedSpan | None" = field(repr=False)
+    parent: "RecordedSpan | None" = field(compare=False, repr=False)
     """The span around it, where that has ended too."""
     trace_id: str = field(repr=False)
     span_id: str = field(repr=False)

@@ -3,18 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gpt_trader_telemetry.integrations.calls import UNSAID
 from gpt_trader_telemetry.reasons import Rejected, reason_of_body
 
 
-def verdict_on(value: Any) -> Rejected | list[Rejected | None] | None:
-    """Judge an order, or each of a list of them; whatever else a method returns is a success.
+def verdict_on(value: Any) -> object:
+    """Judge an order, or each of a list of them; what is neither says nothing.
 
     >>> verdict_on({"status": "rejected", "info": {"code": -2010, "msg": "Account has insufficient balance"}})
     Rejected(reason='insufficient_funds')
     >>> verdict_on([{"id": "1", "status": None}])
     [None]
     """
-    return [_verdict_on_order(order) for order in value] if isinstance(value, list) else _verdict_on_order(value)
+    if isinstance(value, list):
+        return [_verdict_on_order(order) for order in value]
+    return _verdict_on_order(value) if isinstance(value, Mapping) else UNSAID
 
 
 def _verdict_on_order(order: Any) -> Rejected | None:

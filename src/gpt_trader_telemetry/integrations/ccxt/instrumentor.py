@@ -1,7 +1,7 @@
 """The instrumentor of ccxt.
 
-Nearly every exchange of ccxt defines its order methods anew, and so may the bot's subclasses, at any time. So a class
-is instrumented, with the classes it derives from, when its first object is made; ``__init__`` also copies every method
+Nearly every exchange of ccxt defines its methods anew, and so may the bot's subclasses, at any time. So a class is
+instrumented, with the classes it derives from, when its first object is made; ``__init__`` also copies every method
 under its camelCase name, which then copies the recording one.
 """
 
@@ -22,6 +22,7 @@ from gpt_trader_telemetry.integrations.patching import Patches
 
 _SYNC: Final = "ccxt.base.exchange"
 _ASYNC: Final = "ccxt.async_support.base.exchange"
+_ALIAS: Final = "loadMarkets"
 _WEBSOCKET: Final = "ccxt.async_support.base.ws.client"
 
 
@@ -61,7 +62,7 @@ def _patch_exchange(base: type, client: Client, classes: "ExchangeClasses", patc
 
     _patch_requests(base, client, patches)
     patches.replace(base, "__init__", constructing)
-    # Objects of classes that are there already may have been made.
+    # Of classes that are there already objects may have been made.
     classes.instrument_below(base)
 
 
@@ -79,14 +80,14 @@ def _headers(args: tuple[Any, ...], _kwargs: Mapping[str, Any]) -> Any:
 
 
 class ExchangeClasses:
-    """The classes of exchanges whose order methods record."""
+    """The classes of exchanges whose methods record."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._done: weakref.WeakSet[type] = weakref.WeakSet()
 
     def instrument(self, kind: type) -> None:
-        """Have the order methods of a class record, and those of the classes that it derives from."""
+        """Have the methods of a class record, and those of the classes that it derives from."""
         if kind in self._done or self._client.released:
             return
         for owner in kind.__mro__[:-1]:
@@ -95,10 +96,11 @@ class ExchangeClasses:
                 self._instrument_one(owner)
 
     def instrument_below(self, base: type) -> None:
-        """Do so for all the classes that derive from ``base``."""
+        """Do so for all the classes that derive from ``base`` and have had objects: those have aliases."""
         kind: type
         for kind in base.__subclasses__():
-            self.instrument(kind)
+            if _ALIAS in vars(kind):
+                self.instrument(kind)
             self.instrument_below(kind)
 
     def _instrument_one(self, owner: type) -> None:

@@ -14,28 +14,34 @@ _ORDERS: Final = re.compile(
 )
 """Methods that order, edit and cancel. Those that only build a request for one end otherwise."""
 _OPERATIONS: Final = {"create": SUBMIT, "edit": "edit", "cancel": "cancel"}
-_CLOSING_ALL: Final = "close_all_positions"
+_OTHERS: Final = re.compile(
+    r"fetch_\w+|withdraw|transfer|close_all_positions|set_(?:leverage|margin|margin_mode|position_mode)"
+    r"|(?:borrow|repay)_\w*margin"
+)
+"""Methods that ask for anything else; each is an operation of its own name."""
 _BATCHES: Final = re.compile(r"create_(?:\w+_)?orders(?:_ws)?")
 _SIDE_IN_NAME: Final = re.compile(r"_(buy|sell)_")
 _PREVIEWS: Final = ("preview", "test", "validate", "validateOnly")
 
 
 def operation_of(name: str) -> str | None:
-    """Return what a method does, if it has to do with orders.
+    """Return what a method does, if it asks the exchange for something; None for what only helps.
 
-    >>> [operation_of(name) for name in ("create_orders_ws", "create_order_request", "cancel_all_orders_after")]
-    ['submit', None, 'cancel']
+    >>> [operation_of(name) for name in ("create_orders_ws", "create_order_request", "fetch_balance")]
+    ['submit', None, 'fetch_balance']
     """
-    if name == _CLOSING_ALL:
-        return "close"
     found = _ORDERS.fullmatch(name)
-    return _OPERATIONS.get(found["verb"], SUBMIT) if found else None
+    if found:
+        return _OPERATIONS.get(found["verb"], SUBMIT)
+    return name if _OTHERS.fullmatch(name) else None
 
 
 def call_site(client: Client, function: Callable[..., Any]) -> CallSite:
-    """Return the site of a method whose name tells that it has to do with orders."""
+    """Return the site of a method whose name tells what it does."""
     name = function.__name__
     operation = operation_of(name) or name
+    if operation == name:
+        return CallSite(client, operation)
     return CallSite(client, operation, sides=_sides(function, name), classify=verdict_on, previews=_previews)
 
 
