@@ -177,7 +177,7 @@ class Kraken(KrakenFeed):
 
     def _cancel(self, asked: Asked) -> Any:
         if asked.refusal is not None:
-            raise RefusedError(asked.refusal)
+            raise RefusedError("not_found")
         given = _given(asked)
         self.market.cancel(str(given.get("txid") or self._named(given["cl_ord_id"])))
         return {"count": 1}
@@ -187,7 +187,7 @@ class Kraken(KrakenFeed):
 
     def _cancel_all(self, asked: Asked) -> Any:
         if asked.refusal is not None:
-            raise RefusedError(asked.refusal)
+            raise RefusedError("not_found")
         given = _given(asked)
         wanted = given.get("orders")
         if wanted is None and "cl_ord_ids" in given:

@@ -234,6 +234,8 @@ class ClientCall(BrokerCall):
             return
         answer = self._said or self.answer(error)
         _count_broker_call(self.site, answer, seconds)
+        if answer is not None:
+            self.tell(answer.reason, reason=answer.reason)
         if self.operation == PREVIEW and isinstance(answer, Rejected) and self.site.recorder is not None:
             self.site.recorder.events((ORDER_PREVIEW_FAILURES, ()))(1)
 
@@ -280,11 +282,13 @@ class ClientOrder(OrderSubmission):
                 self._count_call(told(reason), seconds)
             for side in self.sides:
                 self.site.count(result, reason, side, seconds)
+            self._tell(result, reason)
         else:
             answers = self.call.answers(self.value, self._answer)
             self._count_call(_first_refused(answers), seconds)
             for side, answer in _matched(self.sides, answers):
                 self.site.count(*_ending(answer), side, seconds)
+            self._tell(*_ending(_first_refused(answers)))
         if self.submits > 1:
             self.site.count_retries(self.submits - 1)
 

@@ -152,6 +152,17 @@ def test_every_public_method_is_a_call_of_a_name_of_its_own(exchange, instrument
                              "preview_market_order", "preview_edit_order", "cancel_orders"}  # fmt: skip
 
 
+def test_an_attempt_has_the_category_of_what_it_asks_for(client, instrumented):
+    """Public and private data alike."""
+    for ask in (client.get_unix_time, client.get_accounts, client.get_products, client.get_public_products):
+        ask()
+    client.get_product_book("BTC-USD")
+    client.get_public_candles("BTC-USD", "1", "2", "ONE_HOUR")
+    client.list_orders()
+    counted = {"other": 1, "accounts": 1, "products": 2, "market": 2, "orders": 1}
+    assert attempts(instrumented) == {(category, "success"): number for category, number in counted.items()}
+
+
 def test_the_rate_limit_is_shown_as_the_exchange_tells_it(client, instrumented):
     """Whether the bot asked for the headers or not; its answers hold no more than they did."""
     answer = client.get_accounts()
