@@ -7,7 +7,18 @@ from typing import Final
 
 from benchmarks.harness import Row
 
-SUBJECTS: Final = ("calls", "coroutines", "contention", "scrape", "memory", "otlp", "exporter", "imports", "report")
+SUBJECTS: Final = (
+    "calls",
+    "coroutines",
+    "clients",
+    "contention",
+    "scrape",
+    "memory",
+    "otlp",
+    "exporter",
+    "imports",
+    "report",
+)
 
 
 def measured(subject: str, *, quick: bool) -> list[Row]:
