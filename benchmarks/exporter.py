@@ -99,7 +99,9 @@ class Side:
         """Raise unless the exporter shows what SQL counts."""
         self.profile.poll()
         found = self.counts()
-        must_equal("the exporter's counts", self.profile.tally.counts, {COUNTED[kind]: found[kind] for kind in COUNTED})
+        must_equal(
+            "the exporter's counts", self.profile.state.tally.counts, {COUNTED[kind]: found[kind] for kind in COUNTED}
+        )
         must_equal("events", sum(found.values()), self.written)
 
     def close(self) -> None:

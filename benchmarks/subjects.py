@@ -11,6 +11,7 @@ SUBJECTS: Final = (
     "calls",
     "coroutines",
     "clients",
+    "traces",
     "contention",
     "scrape",
     "memory",

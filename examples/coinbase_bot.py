@@ -159,7 +159,10 @@ def main() -> int:
         client = RESTClient(**key, base_url=exchange.host, timeout=1)
         over_loopback(client.session)
         bot = Bot(telemetry, client, **key, base_url=exchange.ws_url)
-        print(f"Coinbase on paper at {exchange.url}, {telemetry.server.url}/metrics; Ctrl-C stops it", flush=True)
+        print(f"coinbase bot on {PRODUCT}")
+        print(f"  metrics   {telemetry.server.url}/metrics")
+        print(f"  exchange  {exchange.url}, on paper")
+        print("  Ctrl-C stops it", flush=True)
         telemetry.health.register("broker", partial(check_broker_ping, bot), severity="critical", interval=5)
         telemetry.health.register("feed", partial(check_ws_freshness, telemetry.websocket, 10.0), interval=5)
         telemetry.health.mark_ready()
@@ -173,7 +176,7 @@ def main() -> int:
             if now - shown > 2:
                 shown = now
                 counts = "  ".join(f"{name} {number}" for name, number in sorted(bot.tally.items()))
-                print(f"{now - begun:7.1f} s  equity ${bot.equity:,.2f}  {counts}", flush=True)
+                print(f"{now - begun:7.1f} s  equity ${bot.equity:,.2f}  {counts or 'looks on'}", flush=True)
         telemetry.health.mark_not_ready("stopped")
         with suppress(WSClientException):
             bot.feed.close()

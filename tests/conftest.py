@@ -1,6 +1,7 @@
 """Fixtures that all tests share."""
 
 import os
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,15 @@ pytest_plugins = ["pytester"]
 
 # Doctests are looked for in modules; these are not tests, and several have one name.
 collect_ignore_glob = ["*/conftest.py", "support/*", "typing/*"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have processes that share the suite know each test by one name, and begin with those that take longest."""
+    for item in items:
+        if re.search(r"0x[0-9a-f]{6,}", item.nodeid):
+            raise pytest.UsageError(f"{item.nodeid}: give it ids= that are the same in every process")
+    items.sort(key=lambda item: item.get_closest_marker("soak") is None)
+
 
 settings.register_profile(
     "ci", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]

@@ -9,12 +9,13 @@ ROOT = Path(gpt_trader_telemetry.__file__).parent
 PACKAGE = "gpt_trader_telemetry"
 FLOORS = [
     {"_version", "errors", "process_end"},
-    {"thresholds", "runtime_data"},
+    {"thresholds", "runtime_data", "variables"},
     {"catalog", "settings"},
     {"reasons", "recording", "exported"},
     {"instrument", "pipeline", "health"},
-    {"http", "rules", "integrations", "replay", "report", "doctor"},
+    {"http", "rules", "integrations", "replay", "report", "doctor", "instrumentors", "logs"},
     {"telemetry", "exporter"},
+    {"configuring"},
     {"cli", "testing", "distro"},
     {"__init__", "pytest_plugin"},
 ]

@@ -59,6 +59,32 @@ def test_what_cannot_be_meant_is_one_clear_error(variable: str, text: str) -> No
     assert repr(text) in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("given", "said", "by"),
+    [
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "host:4318"}, "otlp_endpoint cannot be 'host:4318'", "ENDPOINT"),
+        ({"GPT_TRADER_HEALTH_HOSTS": "a:1"}, "health_hosts cannot be ('a:1',)", "HOSTS"),
+        ({"GPT_TRADER_GUARD_TRIP_COUNT_WARN": "50"}, "guard_trip_count_warn cannot be 50.0", "COUNT_WARN"),
+        ({"OTEL_EXPORTER_OTLP_HEADERS": "authorization=a%0Ab"}, "otlp_headers: a header holds a line break", "HEADERS"),
+    ],
+)
+def test_a_field_that_cannot_be_meant_is_told_with_the_variable_that_set_it(given: dict, said: str, by: str) -> None:
+    """Who reads the message wrote the variable, not the field."""
+    with pytest.raises(ConfigurationError) as error:
+        Settings.from_env(given)
+    assert str(error.value).startswith(said)
+    [variable] = given
+    assert variable.endswith(by)
+    assert str(error.value).endswith(f"(set by {variable})")
+
+
+def test_a_field_that_code_has_set_names_no_variable() -> None:
+    """Though others are set."""
+    with pytest.raises(ConfigurationError) as error:
+        Settings.from_env({"GPT_TRADER_HEALTH_PORT": "9100"}, export_interval=-1)
+    assert "set by" not in str(error.value)
+
+
 def test_a_wrong_header_is_named_without_its_text() -> None:
     """A header's text is usually a token: it is in no message."""
     with pytest.raises(ConfigurationError) as error:

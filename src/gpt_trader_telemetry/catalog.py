@@ -12,8 +12,9 @@ and dashboards are derived from these rows.
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
+from functools import cache
 from itertools import pairwise
 from typing import Final
 
@@ -93,6 +94,8 @@ class Metric:
     """True for a metric of the caller's own, whose label names are known only when they are used."""
     exposed: bool = True
     """False for what only the signals' windows take, and no road shows."""
+    former_names: tuple[str, ...] = ()
+    """Names that it had before; the same values are served under them, too, until a major version."""
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -124,6 +127,22 @@ class Metric:
             unknown = sorted(set(labels) - set(self.label_names))
             raise UsageError(f"{self.name} has no label {unknown[0]!r}; it has {list(self.label_names)}")
         return tuple(pairs)
+
+
+def served_as(metric: Metric) -> tuple[Metric, ...]:
+    """Return the rows under which a metric is served: its own, and one for each name that it had before."""
+    return _with_former(metric) if metric.former_names else (metric,)
+
+
+@cache
+def _with_former(metric: Metric) -> tuple[Metric, ...]:
+    told = f"Deprecated: now {metric.name}. {metric.help}"
+    return metric, *(replace(metric, name=name, help=told, former_names=()) for name in metric.former_names)
+
+
+def row_named(name: str) -> Metric | None:
+    """Return the catalogue's row of that name, or of the name that took its place."""
+    return CATALOG.get(name) or _RENAMED.get(name)
 
 
 _METRIC_NAME = re.compile(r"gpt_trader_[a-zA-Z0-9_]{1,200}")
@@ -199,6 +218,7 @@ _CANDLES = (_free("symbol"), _free("interval"))
 
 CATALOG: Final[dict[str, Metric]] = {}
 """Every metric of the contract by name."""
+_RENAMED: Final[dict[str, Metric]] = {}
 
 
 def _counter(name: str, text: str, *labels: Label) -> Metric:
@@ -215,6 +235,7 @@ def _seconds(name: str, text: str, *labels: Label, buckets: tuple[float, ...] = 
 
 def _row(metric: Metric) -> Metric:
     CATALOG[metric.name] = metric
+    _RENAMED.update(dict.fromkeys(metric.former_names, metric))
     return metric
 
 

@@ -7,22 +7,28 @@ OpenTelemetry's own variables mean what its specification says. What concerns on
 import math
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, Final, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from gpt_trader_telemetry.errors import ConfigurationError
-from gpt_trader_telemetry.thresholds import Thresholds
+from gpt_trader_telemetry.thresholds import Thresholds, naming_variables
+from gpt_trader_telemetry.variables import (
+    EXEMPLAR_FILTERS,
+    HISTOGRAMS,
+    MAX_PORT,
+    PREFIX,
+    PROTOCOLS,
+    TEMPORALITIES,
+    VARIABLES,
+    apply_exporter_choice,
+    apply_traces_choice,
+    read_variable,
+)
 
-_PROTOCOLS: Final = ("http/protobuf", "grpc")
-_TEMPORALITIES: Final = ("cumulative", "delta", "lowmemory")
-_EXEMPLAR_FILTERS: Final = ("trace_based", "always_on", "always_off")
-_HISTOGRAMS: Final = ("explicit_bucket_histogram", "base2_exponential_bucket_histogram")
-_MAX_PORT: Final = 65535
 _HOST: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
-_PREFIX: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,59}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +63,7 @@ class Settings:
     health_probe_port: int | None = None
     """A second port, plain HTTP, which answers ``/live`` and ``/ready`` alone."""
     thresholds: Thresholds = field(default_factory=Thresholds)
-    """When signals warn and when they are critical; each by a variable of its own, see the signals' page."""
+    """When signals warn and when they are critical; each has a variable of its own."""
 
     otlp_endpoint: str | None = None
     """Where to send OTLP; None sends nothing. Over HTTP this is the base address, without ``/v1/metrics``."""
@@ -73,6 +79,14 @@ class Settings:
     """``cumulative``, ``delta`` or ``lowmemory``."""
     otlp_histogram: str = "explicit_bucket_histogram"
     """``explicit_bucket_histogram`` or ``base2_exponential_bucket_histogram``, over OTLP only."""
+    otlp_traces_endpoint: str | None = None
+    """Where to send spans, used as it is, over HTTP with ``/v1/traces``; None sends none."""
+    otlp_traces_protocol: str | None = None
+    """The protocol for spans; None is that of metrics."""
+    otlp_traces_headers: Mapping[str, str] | None = field(default=None, repr=False)
+    """Sent with each export of spans; None sends those of metrics."""
+    otlp_traces_timeout: float | None = None
+    """How long one export of spans may take; None is as long as one of metrics."""
     exemplar_filter: str = "trace_based"
     """Which values of histograms carry their span: ``trace_based``, ``always_on`` or ``always_off``."""
     export_interval: float = 60.0
@@ -97,39 +111,41 @@ class Settings:
     def __post_init__(self) -> None:
         for name in ("otlp_timeout", "export_interval", "ws_message_stale_after", "ws_heartbeat_stale_after"):
             object.__setattr__(self, name, _duration(name, getattr(self, name)))
+        if self.otlp_traces_timeout is not None:
+            object.__setattr__(self, "otlp_traces_timeout", _duration("otlp_traces_timeout", self.otlp_traces_timeout))
         for name in ("health_server_enabled", "metrics_endpoint_enabled", "telemetry_disabled"):
             _require(isinstance(getattr(self, name), bool), name, getattr(self, name), "True or False")
         port = self.health_port
-        _require(_is_int(port) and 0 <= port <= _MAX_PORT, "health_port", port, f"0 to {_MAX_PORT}")
+        _require(_is_int(port) and 0 <= port <= MAX_PORT, "health_port", port, f"0 to {MAX_PORT}")
         probes = self.health_probe_port
         _require(
-            probes is None or (_is_int(probes) and 0 <= probes <= _MAX_PORT),
+            probes is None or (_is_int(probes) and 0 <= probes <= MAX_PORT),
             "health_probe_port",
             probes,
-            f"0 to {_MAX_PORT}, or None",
+            f"0 to {MAX_PORT}, or None",
         )
         _require(isinstance(self.thresholds, Thresholds), "thresholds", self.thresholds, "a Thresholds object")
         _require(bool(self.health_host), "health_host", self.health_host, "a host name or an address")
         prefix = self.metric_prefix
         _require(
-            bool(_PREFIX.fullmatch(str(prefix))),
+            bool(PREFIX.fullmatch(str(prefix))),
             "metric_prefix",
             prefix,
             "letters, digits and underscores, up to 60, no leading digit",
         )
         limit = self.cardinality_limit
         _require(_is_int(limit) and limit >= 1, "cardinality_limit", limit, "a whole number of at least 1")
-        _require(self.otlp_protocol in _PROTOCOLS, "otlp_protocol", self.otlp_protocol, " or ".join(_PROTOCOLS))
+        _require(self.otlp_protocol in PROTOCOLS, "otlp_protocol", self.otlp_protocol, " or ".join(PROTOCOLS))
         _require(
-            self.otlp_temporality in _TEMPORALITIES, "otlp_temporality", self.otlp_temporality,
-            ", ".join(_TEMPORALITIES),
+            self.otlp_temporality in TEMPORALITIES, "otlp_temporality", self.otlp_temporality,
+            ", ".join(TEMPORALITIES),
         )  # fmt: skip
-        _require(self.otlp_histogram in _HISTOGRAMS, "otlp_histogram", self.otlp_histogram, " or ".join(_HISTOGRAMS))
+        _require(self.otlp_histogram in HISTOGRAMS, "otlp_histogram", self.otlp_histogram, " or ".join(HISTOGRAMS))
         _require(
-            self.exemplar_filter in _EXEMPLAR_FILTERS,
+            self.exemplar_filter in EXEMPLAR_FILTERS,
             "exemplar_filter",
             self.exemplar_filter,
-            ", ".join(_EXEMPLAR_FILTERS),
+            ", ".join(EXEMPLAR_FILTERS),
         )
         hosts: object = self.health_hosts
         _require(
@@ -137,19 +153,24 @@ class Settings:
             "health_hosts", hosts, "a tuple of host names, without a port",
         )  # fmt: skip
         object.__setattr__(self, "health_hosts", tuple(self.health_hosts))
-        self._check_endpoint()
-        if any(not f"{key}{value}".isprintable() for key, value in self.otlp_headers.items()):
-            raise ConfigurationError("otlp_headers: a header holds a line break or another control character")
-        for name in ("otlp_headers", "resource_attributes"):
-            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        traces_protocol = self.otlp_traces_protocol or self.otlp_protocol
+        _require(traces_protocol in PROTOCOLS, "otlp_traces_protocol", traces_protocol, " or ".join(PROTOCOLS))
+        # Of two addresses the one that is used.
+        if self.exports_otlp:
+            self._check_endpoint("otlp_metrics_endpoint" if self.otlp_metrics_endpoint else "otlp_endpoint")
+        if self.exports_traces:
+            self._check_endpoint("otlp_traces_endpoint", traces_protocol)
+        for name in ("otlp_headers", "otlp_traces_headers", "resource_attributes"):
+            pairs = getattr(self, name)
+            if "headers" in name and any(not f"{key}{value}".isprintable() for key, value in (pairs or {}).items()):
+                raise ConfigurationError(f"{name}: a header holds a line break or another control character")
+            if pairs is not None:
+                object.__setattr__(self, name, MappingProxyType(dict(pairs)))
 
-    def _check_endpoint(self) -> None:
-        """Refuse an address that nothing can be sent to, of the two the one that is used."""
-        if not self.exports_otlp:
-            return
-        name = "otlp_metrics_endpoint" if self.otlp_metrics_endpoint else "otlp_endpoint"
-        address = str(self.otlp_metrics_endpoint or self.otlp_endpoint)
-        if self.otlp_protocol == "grpc":
+    def _check_endpoint(self, name: str, protocol: str | None = None) -> None:
+        """Refuse an address that nothing can be sent to."""
+        address = str(getattr(self, name))
+        if (protocol or self.otlp_protocol) == "grpc":
             meant = "http://host:port, https://host:port or a target of gRPC's, and no user: headers carry secrets"
             holds = bool(_is_url(address) or _GRPC_TARGET.fullmatch(address)) and "@" not in address
         else:
@@ -158,7 +179,7 @@ class Settings:
 
     def __repr__(self) -> str:
         values = {item.name: getattr(self, item.name) for item in fields(self) if item.repr}
-        for name in ("otlp_endpoint", "otlp_metrics_endpoint"):
+        for name in ("otlp_endpoint", "otlp_metrics_endpoint", "otlp_traces_endpoint"):
             values[name] = values[name] and without_secrets(values[name])
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in values.items())})"
 
@@ -172,9 +193,14 @@ class Settings:
         return not self.telemetry_disabled and bool(self.otlp_endpoint or self.otlp_metrics_endpoint)
 
     @property
+    def exports_traces(self) -> bool:
+        """Whether spans leave over OTLP, through a TracerProvider of our own."""
+        return not self.telemetry_disabled and bool(self.otlp_traces_endpoint)
+
+    @property
     def exponential_histograms(self) -> bool:
         """Whether OTLP carries base-2 exponential histograms."""
-        return self.otlp_histogram == _HISTOGRAMS[1]
+        return self.otlp_histogram == HISTOGRAMS[1]
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **defaults: Any) -> Self:
@@ -196,16 +222,18 @@ class Settings:
         for variable, name, read in VARIABLES:
             text = environ.get(variable, "").strip()
             if text:
-                values[name] = _read(variable, text, read)
+                values[name] = read_variable(variable, text, read)
         given = values.pop("thresholds", Thresholds())
         values["thresholds"] = Thresholds.from_mapping(
             environ, **{item.name: getattr(given, item.name) for item in fields(given)}
         )
-        _apply_exporter_choice(environ, values)
+        apply_traces_choice(environ, values)
+        apply_exporter_choice(environ, values)
         attributes = values.get("resource_attributes", {})
         if "service_name" not in values and "service.name" in attributes:
             values["service_name"] = attributes["service.name"]
-        return cls(**values)
+        with naming_variables(environ, ((variable, name) for variable, name, _ in VARIABLES)):
+            return cls(**values)
 
 
 def without_secrets(url: str) -> str:
@@ -234,6 +262,11 @@ def environment(*beginnings: str) -> dict[str, str]:
     return {name: text for name, text in os.environ.items() if name.startswith(beginnings or ("",))}
 
 
+def prefer(variable: str, text: str) -> None:
+    """Set a variable that is not set: for what reads it later in this process."""
+    os.environ.setdefault(variable, text)
+
+
 def _require(holds: bool, name: str, value: object, meant: str) -> None:  # noqa: FBT001
     if not holds:
         raise ConfigurationError(f"{name} cannot be {value!r}; it is {meant}")
@@ -247,137 +280,3 @@ def _duration(name: str, value: object) -> float:
     number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
     _require(math.isfinite(number) and number > 0, name, value, "a number of seconds above 0")
     return number
-
-
-def _read(variable: str, text: str, read: Callable[[str], Any]) -> Any:
-    try:
-        return read(text)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{variable}: {error}") from None
-
-
-def _boolean(text: str) -> bool:
-    word = text.casefold()
-    if word in {"1", "true", "yes", "on"}:
-        return True
-    if word in {"0", "false", "no", "off"}:
-        return False
-    raise ConfigurationError(f"{text!r} is neither true nor false; use 1 or 0")
-
-
-def _otel_boolean(text: str) -> bool:
-    # OpenTelemetry's specification: only "true", in any case, is true.
-    return text.casefold() == "true"
-
-
-def _port(text: str) -> int:
-    port = int(text) if re.fullmatch(r"[0-9]{1,5}", text) else -1
-    if not 0 <= port <= _MAX_PORT:
-        raise ConfigurationError(f"{text!r} is no port; use a number from 0 to {_MAX_PORT}")
-    return port
-
-
-def _count(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) == 0:
-        raise ConfigurationError(f"{text!r} is no count; use a whole number of at least 1")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not (math.isfinite(seconds) and seconds > 0):
-        raise ConfigurationError(f"{text!r} is no duration; use a number above 0")
-    return seconds
-
-
-def _milliseconds(text: str) -> float:
-    return _seconds(text) / 1000.0
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text.casefold() not in choices:
-            raise ConfigurationError(f"{text!r} is not known; use one of {', '.join(choices)}")
-        return text.casefold()
-
-    return read
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(filter(None, map(str.strip, text.split(","))))
-
-
-def _pairs(text: str) -> dict[str, str]:
-    # W3C Baggage octets, as the specification asks of both variables. The text itself is never repeated in a
-    # message: a header's value is usually a token.
-    pairs = {}
-    for position, item in enumerate(filter(None, map(str.strip, text.split(","))), start=1):
-        key, equals, value = item.partition("=")
-        if not equals or not key.strip():
-            raise ConfigurationError(f"item {position} is not of the form key=value")
-        pairs[unquote(key.strip())] = unquote(value.strip())
-    return pairs
-
-
-def _prefix(text: str) -> str:
-    if not _PREFIX.fullmatch(text):
-        raise ConfigurationError(f"{text!r} begins no metric name; use letters, digits and underscores, up to 60")
-    return text
-
-
-def _text(text: str) -> str:
-    return text
-
-
-# Later rows win over earlier ones for the same field: the variable for metrics over the one for all signals.
-VARIABLES: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
-    ("GPT_TRADER_HEALTH_SERVER_ENABLED", "health_server_enabled", _boolean),
-    ("GPT_TRADER_HEALTH_HOST", "health_host", _text),
-    ("GPT_TRADER_HEALTH_PORT", "health_port", _port),
-    ("GPT_TRADER_HEALTH_TOKEN_FILE", "health_token_file", _text),
-    ("GPT_TRADER_HEALTH_HOSTS", "health_hosts", _names),
-    ("GPT_TRADER_HEALTH_TLS_CERTIFICATE", "health_tls_certificate", _text),
-    ("GPT_TRADER_HEALTH_TLS_KEY", "health_tls_key", _text),
-    ("GPT_TRADER_HEALTH_PROBE_PORT", "health_probe_port", _port),
-    ("GPT_TRADER_METRICS_ENDPOINT_ENABLED", "metrics_endpoint_enabled", _boolean),
-    ("COINBASE_TRADER_METRIC_PREFIX", "metric_prefix", _prefix),
-    ("GPT_TRADER_CARDINALITY_LIMIT", "cardinality_limit", _count),
-    ("GPT_TRADER_WS_MESSAGE_STALE_SECONDS", "ws_message_stale_after", _seconds),
-    ("GPT_TRADER_WS_HEARTBEAT_STALE_SECONDS", "ws_heartbeat_stale_after", _seconds),
-    ("OTEL_SDK_DISABLED", "telemetry_disabled", _otel_boolean),
-    ("OTEL_RESOURCE_ATTRIBUTES", "resource_attributes", _pairs),
-    ("OTEL_SERVICE_NAME", "service_name", _text),
-    ("OTEL_EXPORTER_OTLP_ENDPOINT", "otlp_endpoint", _text),
-    ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "otlp_metrics_endpoint", _text),
-    ("OTEL_EXPORTER_OTLP_PROTOCOL", "otlp_protocol", _one_of(*_PROTOCOLS)),
-    ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "otlp_protocol", _one_of(*_PROTOCOLS)),
-    ("OTEL_EXPORTER_OTLP_HEADERS", "otlp_headers", _pairs),
-    ("OTEL_EXPORTER_OTLP_METRICS_HEADERS", "otlp_headers", _pairs),
-    # Milliseconds, as the specification says; OpenTelemetry's own Python exporters read seconds.
-    ("OTEL_EXPORTER_OTLP_TIMEOUT", "otlp_timeout", _milliseconds),
-    ("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "otlp_timeout", _milliseconds),
-    ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "otlp_temporality", _one_of(*_TEMPORALITIES)),
-    ("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "otlp_histogram", _one_of(*_HISTOGRAMS)),
-    ("OTEL_METRICS_EXEMPLAR_FILTER", "exemplar_filter", _one_of(*_EXEMPLAR_FILTERS)),
-    ("OTEL_METRIC_EXPORT_INTERVAL", "export_interval", _milliseconds),
-)
-
-_DEFAULT_ENDPOINTS: Final = {"http/protobuf": "http://localhost:4318", "grpc": "http://localhost:4317"}
-
-
-def _apply_exporter_choice(environ: Mapping[str, str], values: dict[str, Any]) -> None:
-    """Apply ``OTEL_METRICS_EXPORTER``: "none" sends nothing, "otlp" asks for OTLP at its default address."""
-    choice = environ.get("OTEL_METRICS_EXPORTER", "").strip().casefold()
-    if not choice:
-        return
-    chosen = {word.strip() for word in choice.split(",")}
-    unknown = chosen - {"none", "otlp", "prometheus"}
-    if unknown:
-        raise ConfigurationError(f"OTEL_METRICS_EXPORTER: {min(unknown)!r} is not known; use otlp, prometheus or none")
-    if "otlp" not in chosen:
-        values["otlp_endpoint"] = values["otlp_metrics_endpoint"] = None
-    elif not (values.get("otlp_endpoint") or values.get("otlp_metrics_endpoint")):
-        values["otlp_endpoint"] = _DEFAULT_ENDPOINTS[values.get("otlp_protocol", "http/protobuf")]

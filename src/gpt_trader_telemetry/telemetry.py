@@ -13,15 +13,16 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from opentelemetry import metrics as otel_metrics
 from opentelemetry.metrics import MeterProvider
-from opentelemetry.trace import ProxyTracerProvider, TracerProvider, get_tracer_provider
+from opentelemetry.trace import TracerProvider
 
 from gpt_trader_telemetry import instrument
 from gpt_trader_telemetry.errors import ConfigurationError
 from gpt_trader_telemetry.instrument.account import Account
+from gpt_trader_telemetry.instrument.binding import bind
 from gpt_trader_telemetry.instrument.broker import BrokerCall
 from gpt_trader_telemetry.instrument.guards import GuardRun
+from gpt_trader_telemetry.instrument.identifying import identify
 from gpt_trader_telemetry.instrument.instrument import Instrument
 from gpt_trader_telemetry.instrument.market_data import MarketData
 from gpt_trader_telemetry.instrument.orders import OrderSubmission
@@ -30,7 +31,7 @@ from gpt_trader_telemetry.instrument.record import Labels
 from gpt_trader_telemetry.instrument.site import NOTHING, Scope
 from gpt_trader_telemetry.instrument.verdicts import Classify
 from gpt_trader_telemetry.instrument.websocket import WebSocket
-from gpt_trader_telemetry.pipeline.delivery import Delivery
+from gpt_trader_telemetry.pipeline.delivery import Delivery, in_turn
 from gpt_trader_telemetry.pipeline.ticker import Ticker
 from gpt_trader_telemetry.process_end import AtProcessEnd
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
@@ -63,7 +64,8 @@ class Telemetry:
         settings: what to open; read from the environment unless given.
         meter_provider: record through this OpenTelemetry MeterProvider instead of the built-in cells; its owner
             exports.
-        tracer_provider: kept for spans.
+        tracer_provider: open spans through this OpenTelemetry TracerProvider; its owner exports. Left out, the
+            global one that there is by now, or one of our own where ``settings`` name an endpoint for traces.
         clock: seconds of a clock that only goes forward, for windows, ages and health; tests give their own.
 
     Raises:
@@ -87,9 +89,10 @@ class Telemetry:
         from gpt_trader_telemetry.health.signals import Signals
         from gpt_trader_telemetry.health.trading_history import TradingHistory
         from gpt_trader_telemetry.http.bot_routes import SAMPLED_AT_LEAST_EVERY, BotHealth
+        from gpt_trader_telemetry.instrument.spans import Spans
+        from gpt_trader_telemetry.pipeline.traces import open_traces, provider_around
 
         self.settings = Settings.from_env() if settings is None else settings
-        self.tracer_provider = tracer_provider
         self.signals = Signals(
             self.settings.thresholds,
             clock=clock,
@@ -100,8 +103,14 @@ class Telemetry:
         )
         """The execution signals over the last minutes; ``set_source`` says where an age comes from."""
         self._trading = TradingHistory(clock)
-        tap, traced = each_of(self.signals.tap, self._trading.tap), _is_traced(tracer_provider)
+        tap, tracing = each_of(self.signals.tap, self._trading.tap), provider_around(self.settings, tracer_provider)
+        # Exemplars are chosen once, here.
+        traced = tracing is not None or self.settings.exports_traces
         self._pipeline = _make_pipeline(self.settings, meter_provider, traced=traced, tap=tap)
+        recorder = self._pipeline.recorder
+        self._traces = open_traces(self.settings, tracing, self._pipeline.resource, recorder)
+        if self._traces is not None:
+            recorder.spans = self._spans = Spans(self._traces.tracer(), recorder.faults)
         self._slot = Slot(self._pipeline.recorder)
         self._process = ProcessUsage(self._pipeline.recorder)
         self.health = Health(self._slot, clock=clock)
@@ -130,7 +139,7 @@ class Telemetry:
             self._bot.sample()
 
     def _note_source_error(self, error: BaseException) -> None:
-        self._pipeline.recorder.faults.note("health", "a signal's source raised", error)
+        self._pipeline.recorder.faults.note("health", "a signal's source raised, so that the signal is UNKNOWN", error)
 
     def _open_endpoints(self) -> "Endpoints":
         from gpt_trader_telemetry.http.bot_routes import bot_routes
@@ -141,7 +150,7 @@ class Telemetry:
         try:
             endpoints = Endpoints(routes, self.settings, self._note_http_error)
         except ConfigurationError:
-            self._pipeline.shutdown(0)
+            self._shut_down_pipelines(0)
             raise
         if endpoints.server is not None:
             self._watch_performance()
@@ -197,6 +206,11 @@ class Telemetry:
         """The MeterProvider for instruments of your own; they appear on both roads beside the catalogue's."""
         return self._pipeline.meter_provider
 
+    @property
+    def tracer_provider(self) -> TracerProvider | None:
+        """The TracerProvider that spans are opened through, for spans of your own; None where nothing is traced."""
+        return None if self._traces is None else self._traces.provider
+
     def metrics_text(self, accept: str = "text/plain") -> str:
         """Return what ``/metrics`` would answer, also where no server runs; empty if there is nothing to scrape."""
         prometheus = self._pipeline.prometheus
@@ -204,7 +218,18 @@ class Telemetry:
 
     def flush(self, timeout: float = 2.0) -> Delivery:
         """Deliver what was recorded so far; wait ``timeout`` seconds at the most. Only DELIVERED is true."""
-        return self._pipeline.flush(timeout) if self._delivery is None else self._delivery
+        if self._delivery is not None:
+            return self._delivery
+        if self._traces is None:
+            return self._pipeline.flush(timeout)
+        self._spans.end_late_ones()
+        return in_turn(timeout, self._traces.flush, self._pipeline.flush)
+
+    def _shut_down_pipelines(self, timeout: float) -> Delivery:
+        if self._traces is None:
+            return self._pipeline.shutdown(timeout)
+        self._spans.end_late_ones()
+        return in_turn(timeout, self._traces.shutdown, self._pipeline.shutdown)
 
     def shutdown(self, timeout: float = 2.0) -> Delivery:
         """Deliver what was recorded and close everything, within about ``timeout`` seconds.
@@ -229,7 +254,7 @@ class Telemetry:
             DEFAULT.set(None)
         self._slot.set(None)
         self._sampler.stop(_SERVER_STOP_TIMEOUT / 2)
-        delivery = self._pipeline.shutdown(timeout)
+        delivery = self._shut_down_pipelines(timeout)
         self.health.stop(_SERVER_STOP_TIMEOUT / 2)
         self._endpoints.stop(_SERVER_STOP_TIMEOUT)
         self._at_end.cancel()
@@ -254,6 +279,9 @@ class Telemetry:
         self._sampler.start()
         self._endpoints.reset_after_fork()
         self._pipeline.restart_after_fork()
+        if self._traces is not None:
+            self._traces.restart_after_fork(self._pipeline.resource)
+            self._spans.use(self._traces.tracer())
         self._at_end.rearm_after_fork()
 
     # What follows is every module-level name as a method: the same, recording into this Telemetry.
@@ -292,6 +320,16 @@ class Telemetry:
     def phase(self, name: str) -> Instrument[Scope]:
         """Time one phase of a cycle; see :func:`gpt_trader_telemetry.phase`."""
         return instrument.cycle.phase(name, slot=self._slot)
+
+    def bind(
+        self, *, decision_id: object = None, cycle: object = None, symbol: object = None, order_id: object = None
+    ) -> bind:
+        """Say what a block is about; see :func:`gpt_trader_telemetry.bind`."""
+        return bind(decision_id=decision_id, cycle=cycle, symbol=symbol, order_id=order_id, slot=self._slot)
+
+    def identify(self, *, order_id: object = None, symbol: object = None) -> None:
+        """Say which order this is; see :func:`gpt_trader_telemetry.identify`."""
+        identify(order_id=order_id, symbol=symbol, slot=self._slot)
 
     def record_counter(self, name: str, increment: Any = 1, labels: Labels = None) -> None:
         """Add to a counter; see :func:`gpt_trader_telemetry.record_counter`."""
@@ -337,11 +375,6 @@ def _make_pipeline(
     return OwnPipeline(settings, traced=traced, tap=tap)
 
 
-def _is_traced(tracer_provider: TracerProvider | None) -> bool:
-    """Tell whether spans may be recording: exemplars are chosen once, here."""
-    return tracer_provider is not None or not isinstance(get_tracer_provider(), ProxyTracerProvider)
-
-
 def _after_fork_in_child(telemetry: Telemetry) -> None:
     if not hasattr(os, "register_at_fork"):
         return
@@ -353,67 +386,3 @@ def _after_fork_in_child(telemetry: Telemetry) -> None:
             again()
 
     os.register_at_fork(after_in_child=restart)
-
-
-def _make_default(settings: Settings | None, *, set_global: bool, **providers: Any) -> Telemetry:
-    telemetry = Telemetry(settings, **providers)
-    if set_global:
-        otel_metrics.set_meter_provider(telemetry.meter_provider)
-    return telemetry
-
-
-class _Default:
-    """The process default, what makes it (in a test, the testing kit) and what it was made with."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.make: Callable[..., Telemetry] = _make_default
-        self.telemetry: Telemetry | None = None
-        self.made_with: tuple[object, ...] = ()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._reset_after_fork)
-
-    def _reset_after_fork(self) -> None:
-        self.lock = threading.Lock()
-
-
-_default = _Default()
-
-
-def configure(
-    *,
-    settings: Settings | None = None,
-    meter_provider: MeterProvider | None = None,
-    tracer_provider: TracerProvider | None = None,
-    set_global: bool = False,
-) -> Telemetry:
-    """Make the process's default Telemetry, which module-level decorators record into.
-
-    A second call returns the same one; after its shutdown, a new one.
-
-    Args:
-        settings: read from the environment unless given.
-        meter_provider: record through this MeterProvider; see ``Telemetry``.
-        tracer_provider: kept for spans.
-        set_global: make its MeterProvider OpenTelemetry's global one too, which works once a process.
-
-    Raises:
-        ConfigurationError: a setting that cannot be meant, a port that is taken, or a second call with other
-            arguments than the first.
-    """
-    made_with = (settings, meter_provider, tracer_provider, set_global)
-    with _default.lock:
-        existing = _default.telemetry
-        if existing is not None and existing._delivery is None:
-            if made_with not in (_default.made_with, (None, None, None, False)):
-                raise ConfigurationError(
-                    "configure() was called before with other arguments; shut that Telemetry down first, or make "
-                    "one of your own with Telemetry(...)"
-                )
-            return existing
-        telemetry = _default.make(
-            settings, meter_provider=meter_provider, tracer_provider=tracer_provider, set_global=set_global
-        )
-        DEFAULT.set(telemetry._pipeline.recorder)
-        _default.telemetry, _default.made_with = telemetry, made_with
-        return telemetry

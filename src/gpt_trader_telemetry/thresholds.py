@@ -1,7 +1,9 @@
 """When a signal warns and when it is critical: one frozen object, from code or from the environment."""
 
 import math
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any, Final, NamedTuple, Self
 
@@ -132,7 +134,22 @@ class Thresholds:
             text = environ.get(variable, "").strip()
             if text:
                 values[name] = _read(variable, text, _READERS.get(name, float))
-        return cls(**values)
+        with naming_variables(environ, VARIABLES.items()):
+            return cls(**values)
+
+
+@contextmanager
+def naming_variables(environ: Mapping[str, str], variables: Iterable[tuple[str, str]]) -> Iterator[None]:
+    """Add to an error about a field the variables that have set it, which is what its reader has written.
+
+    ``variables`` are each a variable and its field.
+    """
+    try:
+        yield
+    except ConfigurationError as error:
+        field = re.split(r"[ :]", str(error), maxsplit=1)[0]
+        given = [variable for variable, name in variables if name == field and environ.get(variable, "").strip()]
+        raise ConfigurationError(f"{error} (set by {' and '.join(given)})" if given else str(error)) from None
 
 
 def _check_limits(signal: str, warn: float, crit: float) -> None:

@@ -21,6 +21,7 @@ GOALS = {
     "async-call-floor": 1.7,
     "async-both-floors": 1.7,
     "ccxt": 1.02,
+    "traced-measured": 1,
     "contention-rate": 0.95,
     "contention-worst": 2,
     "scrape-stock-text": 1 / 12,

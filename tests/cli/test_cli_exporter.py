@@ -84,7 +84,7 @@ def test_the_same_series_leave_over_otlp(bot, tmp_path, fails):
         with exporting(tmp_path, env={"OTEL_EXPORTER_OTLP_ENDPOINT": received.endpoint}) as exporter:
             exporter.until_caught_up()
             assert exporter.stop() == 0
-        assert any("OTLP: failed" in line for line in exporter.said) == fails
+        assert any("not delivered (failed)" in line for line in exporter.said) == fails
         assert received.value("coinbase_trader_equity") == 5
         assert received.value("coinbase_trader_trades_executed_total") == 1
         assert received.value("coinbase_trader_symbol_exposure_usd", symbol="BTC_USD") == 7
@@ -98,7 +98,7 @@ def test_the_same_series_leave_over_otlp(bot, tmp_path, fails):
     ("options", "said"),
     [
         (["--profile", "../x"], "is no profile"),
-        (["--profile", "a", "--profile", "a"], "each of them once"),
+        (["--profile", "a", "--profile", "a"], "each once; it was given"),
         (["--profile", "a", "--profile", "b", "--events-db", "x"], "for one --profile"),
         (["--profile", "a", "--cursor-file", "/no/such/folder/c.json"], "there is no folder"),
         (["--profile", "a", "--host", "no.such.host.invalid"], "--host"),
@@ -123,11 +123,11 @@ def test_wrong_use_ends_with_2_and_the_reason(options, said, capsys, monkeypatch
     ],
 )
 def test_wrong_arguments_end_with_2(options, capsys):
-    """By the usage that argparse prints."""
+    """And say where the help is."""
     with pytest.raises(SystemExit) as ended:
         main(["exporter", *options])
     assert ended.value.code == 2
-    assert "usage:" in capsys.readouterr().err
+    assert "see: gpt-trader-telemetry exporter --help" in capsys.readouterr().err
 
 
 def test_a_taken_port_and_a_wrong_prefix_say_what_to_do(capsys, monkeypatch, tmp_path):

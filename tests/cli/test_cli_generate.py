@@ -9,7 +9,7 @@ import yaml
 
 from gpt_trader_telemetry.cli.main import main
 from gpt_trader_telemetry.rules.artifacts import ARTIFACTS
-from gpt_trader_telemetry.settings import VARIABLES as SETTINGS
+from gpt_trader_telemetry.variables import VARIABLES as SETTINGS
 
 COLLECTOR = Path(__file__).parents[2] / "collector"
 RULES = "rules/generated.yml"
@@ -121,6 +121,58 @@ def test_a_misspelt_threshold_is_never_taken_for_none(name: str, meant: str, tmp
     assert capsys.readouterr().err == f"generate: {name} is read by nothing; {meant} is probably meant\n"
 
 
+def test_a_longer_interval_widens_what_is_taken_for_silence(tmp_path) -> None:
+    """Rules and dashboards: three intervals, a minute more until a bot is missed, and what must be longer than that."""
+    file = tmp_path / "bot.env"
+    file.write_text("OTEL_METRIC_EXPORT_INTERVAL=120000\n")
+    assert main(["generate", "--output", str(tmp_path), "--thresholds", str(file)]) == 0
+    rules = (tmp_path / RULES).read_text()
+    assert "heartbeat_timestamp_seconds > 360 unless" in rules
+    assert "<= 420\n" in rules
+    assert "offset 12m" in rules
+    assert "failures_total[20m]" in rules
+    assert "sent nothing for 7 minutes" in rules
+    for name in ARTIFACTS:
+        usual = (COLLECTOR / name).read_text()
+        assert "180" in usual
+        assert "> 180" not in (tmp_path / name).read_text()
+
+
+def test_a_shorter_interval_leaves_a_restart_its_time(tmp_path) -> None:
+    """Ten seconds are no reason to miss a bot after half a minute."""
+    file = tmp_path / "bot.env"
+    file.write_text("OTEL_METRIC_EXPORT_INTERVAL=10000\n")
+    main(["generate", "--output", str(tmp_path), "--thresholds", str(file)])
+    assert (tmp_path / RULES).read_text() == (COLLECTOR / RULES).read_text()
+
+
+def test_an_interval_that_leaves_alerts_blind_is_refused(tmp_path, capsys) -> None:
+    """150 s are taken, more are not, with the reason."""
+    file = tmp_path / "bot.env"
+    for milliseconds, code in (("150000", 0), ("150001", 2)):
+        file.write_text(f"OTEL_METRIC_EXPORT_INTERVAL={milliseconds}\n")
+        assert main(["generate", "--output", str(tmp_path / "out"), "--thresholds", str(file)]) == code
+    assert "too long to alert on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("way", ["variable", "option"])
+def test_an_exporters_own_prefix_is_alerted_on(way: str, tmp_path) -> None:
+    """From the variable that the exporter reads, or by the option, beside the two that the playbook names."""
+    file = tmp_path / "bot.env"
+    file.write_text("COINBASE_TRADER_METRIC_PREFIX=my_desk\n" if way == "variable" else "")
+    more = ["--prefix", "my_desk"] if way == "option" else []
+    assert main(["generate", "--output", str(tmp_path), "--thresholds", str(file), *more]) == 0
+    rules = (tmp_path / RULES).read_text()
+    assert rules.count('"(coinbase_trader|gpt_trader|my_desk)_metrics_timestamp_seconds"') > 3
+    assert '"(coinbase_trader|gpt_trader)_metrics' not in rules
+
+
+def test_a_prefix_that_begins_no_name_is_refused(tmp_path, capsys) -> None:
+    """It would break the rules' own syntax."""
+    assert main(["generate", "--output", str(tmp_path), "--prefix", 'x"}']) == 2
+    assert "metric_prefix" in capsys.readouterr().err
+
+
 def test_the_names_of_others_are_no_misspelt_thresholds(tmp_path, capsys, monkeypatch) -> None:
     """What this library reads for something else, and what the bot reads for itself."""
     names = [variable for variable, *_ in SETTINGS]
@@ -133,7 +185,7 @@ def test_the_names_of_others_are_no_misspelt_thresholds(tmp_path, capsys, monkey
         "x",
     ]
     file = tmp_path / "bot.env"
-    file.write_text("".join(f"{name}=1\n" for name in names))
+    file.write_text("".join(f"{name}=x1\n" for name in names if name != "OTEL_METRIC_EXPORT_INTERVAL"))
     assert main(["generate", "--output", str(tmp_path), "--thresholds", str(file)]) == 0
     for name in names[-6:]:
         monkeypatch.setenv(name, "1")
@@ -163,4 +215,6 @@ def test_without_the_extra_it_says_which(tmp_path, capsys, monkeypatch) -> None:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setattr(builtins, "__import__", without_yaml)
     assert main(["generate", "--output", str(tmp_path)]) == 2
-    assert capsys.readouterr().err == "generate: yaml is not installed; it comes with gpt-trader-telemetry[rules]\n"
+    assert (
+        capsys.readouterr().err == "generate: yaml is not installed; pip install 'gpt-trader-telemetry[monitoring]'\n"
+    )

@@ -120,7 +120,6 @@ def test_a_token_is_sent_and_never_shown(serve, probe, tmp_path):
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
         ["probe"],
         ["probe", "metrics"],
         ["probe", "ready", "--timeout", "0"],

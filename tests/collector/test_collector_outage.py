@@ -119,6 +119,7 @@ def test_the_bots_memory_does_not_grow_with_an_outage(caplog):
     assert held[1] - held[0] < 300_000, held
 
 
+@pytest.mark.alone
 def test_decorated_calls_are_not_slower_without_a_collector(agent: Collector):
     """One bot's Collector answers, the other's does not; both make the same calls, in turns."""
     with bot(agent.http, timeout=2 * MINUTE) as served, bot(f"http://127.0.0.1:{closed_port()}") as alone:

@@ -27,8 +27,7 @@ def test_the_coinbase_bot_trades_and_ends_when_it_is_told_to() -> None:
         text=True,
     )
     try:
-        first = process.stdout.readline()
-        url = next(word.strip(",;") for word in first.split() if "/metrics" in word)
+        url = next(line.split()[-1] for line in process.stdout if "/metrics" in line)
         deadline = time.monotonic() + PATIENCE
         while not enough(scrape := read(url)):
             assert time.monotonic() < deadline, scrape.values

@@ -20,7 +20,7 @@ def trades(bot, number):
 
 
 def damage(bot, share):
-    """Spoil the leaf that stands at this share of the table; return how many rows are before it."""
+    """Spoil the leaf that stands at this share of the table; return how many rows are left."""
     content = bytearray(bot.database.read_bytes())
     with sqlite3.connect(bot.database) as connection:
         pages = [
@@ -31,11 +31,16 @@ def damage(bot, share):
     start = (pages[int((len(pages) - 1) * share)] - 1) * PAGE
     content[start : start + PAGE] = b"\xaa" * PAGE
     bot.database.write_bytes(content)
-    readable = 0
-    with sqlite3.connect(bot.database) as connection, pytest.raises(sqlite3.DatabaseError):
-        while connection.execute("SELECT * FROM events WHERE rowid = ?", (readable + 1,)).fetchone():
-            readable += 1
-    return readable
+    with sqlite3.connect(bot.database) as connection:
+        last = connection.execute("SELECT seq FROM sqlite_sequence").fetchone()[0]
+        return sum(is_readable(connection, row_id) for row_id in range(1, last + 1))
+
+
+def is_readable(connection, row_id):
+    try:
+        return bool(connection.execute("SELECT * FROM events WHERE rowid = ?", (row_id,)).fetchone())
+    except sqlite3.DatabaseError:
+        return False
 
 
 def health(follower):
@@ -59,21 +64,53 @@ def test_a_database_damaged_anywhere_does_not_hide_lines(bot, follower, share):
     assert follower.restart().value(TRADES) == 11
 
 
-@pytest.mark.parametrize("share", [0.5, 1.0])
-def test_without_lines_all_before_the_damage_is_shown(bot, follower, share, monkeypatch):
-    """To the last row, as degraded; the operator is told, and a restart neither loses nor repeats any."""
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_without_lines_all_that_can_be_read_is_shown(bot, follower, share, monkeypatch):
+    """Before and behind the damage, as degraded; what it hides is counted once, and a restart changes nothing."""
     monkeypatch.setattr("gpt_trader_telemetry.runtime_data.log.WINDOW", 100)
     trades(bot, 500)
     readable = damage(bot, share)
-    assert 100 < readable < 500
-    assert follower.value(TRADES) == readable
-    assert follower.value("caught_up") == 1
-    assert follower.profile.published.newest == (("events_db", 1772323200 + readable - 1),)
+    assert 400 < readable < 500
+    for _ in range(3):
+        assert follower.value(TRADES) == readable
+        assert follower.value("skipped_records_total", source="events_db", reason="damaged") == 500 - readable
+        assert follower.value("caught_up") == 1
+        assert follower.value("source_readable", source="events_db") == 0
+        follower.restart()
+    follower.poll()
+    newest = 1772323200 + (499 if share < 1 else readable - 1)
+    assert follower.profile.published.newest == (("events_db", newest),)
     answer = health(follower)
     assert (answer["status"], answer["ready"]) == ("degraded", True)
     assert "events_db is corrupt" in answer["reason"]
-    assert any("corrupt" in line for line in follower.told)
-    assert follower.restart().value(TRADES) == readable
+    assert sum("corrupt" in line for line in follower.told) == 4  # once a process
+
+
+def test_a_running_bots_new_rows_are_followed_behind_the_damage(bot, follower):
+    """The bot writes on, since it never looks at that page again; nothing is lost twice, or counted as pruned."""
+    trades(bot, 500)
+    readable = damage(bot, 0.5)
+    assert follower.value(TRADES) == readable
+    for number in range(3):
+        bot.connection.execute("INSERT INTO events(timestamp, event_type, payload) VALUES ('x', 'trade', '{}')")
+        assert follower.value(TRADES) == readable + number + 1
+    assert follower.scrape().label_sets("coinbase_trader_skipped_records_total") == [
+        {"source": "events_db", "reason": "damaged"}
+    ]
+    assert follower.restart().value(TRADES) == readable + 3
+
+
+def test_a_copy_that_is_still_being_made_is_waited_for(bot, follower):
+    """It looks like a file that lost its end: where nothing of it is counted, nothing of it is passed over for good."""
+    trades(bot, 3000)
+    whole = bot.database.read_bytes()
+    for share in (0.1, 0.5, 0.8, 0.95):
+        bot.database.write_bytes(whole[: int(len(whole) * share)])
+        assert follower.value(TRADES) is None
+        assert health(follower)["ready"] is False
+    bot.database.write_bytes(whole)
+    assert follower.value(TRADES) == 3000
+    assert health(follower)["status"] == "healthy"
 
 
 def test_damage_behind_what_was_read_is_read_up_to(bot, follower):
@@ -89,10 +126,19 @@ def test_damage_behind_what_was_read_is_read_up_to(bot, follower):
     assert follower.value("caught_up") == 1
 
 
+def test_a_damaged_place_that_was_read_before_changes_nothing(bot, follower):
+    """Also where it is the row up to which the log was read: it is the same file, and no other log."""
+    trades(bot, 500)
+    assert follower.value(TRADES) == 500
+    damage(bot, 1.0)
+    assert follower.value(TRADES) == 500
+    assert follower.value("log_restarts_total") == 0
+    assert follower.restart().value(TRADES) == 500
+
+
 def test_a_database_of_which_nothing_can_be_read_says_so(bot, follower):
     """Not ready, by its reason; it begins where lines appear, and goes over to a sound database."""
-    trades(bot, 500)
-    damage(bot, 0.0)
+    bot.database.write_bytes(b"\xaa" * 10 * PAGE)
     assert follower.value(TRADES) is None
     answer = health(follower)
     assert (answer["status"], answer["ready"]) == ("starting", False)

@@ -215,7 +215,7 @@ def load(bot, path):
     profile = Profile(ProfilePaths.of(bot.root, bot.profile))
     told, began = load_cursor(path, [profile])
     profile.poll()
-    return profile.tally.counts[TRADES], told, began
+    return profile.state.tally.counts[TRADES], told, began
 
 
 def test_a_cursor_file_is_private_and_tells_when_counting_began(bot, tmp_path):

@@ -246,3 +246,52 @@ def test_every_family_has_a_distinct_name_and_a_help_text():
     """Gauges are not named like counters."""
     assert all(family.help.endswith(".") for family in FAMILIES.values())
     assert all(name.endswith("_total") == (family.kind == "counter") for name, family in FAMILIES.items())
+
+
+CLEAN = {"equity": "5", "symbol": "7xKXtg2CW87d97TXJSDpbD5jBkheTqA83TZRuJosgAsU", "order_id": "o-1"}
+
+
+def test_the_cursor_file_holds_no_secrets(bot, follower):
+    """Of what the bot wrote it keeps what the document shows; rules are known by digests where they look like keys."""
+    leak = {"api_key": SECRET, "note": PEM, "auth": {"deep": {"secret": SECRET}}}
+    bot.cycle(**CLEAN, **leak)
+    bot.row("metric", {"metrics": {"event_type": "order_preview", **leak}})
+    bot.row("account_snapshot", leak)
+    bot.row("circuit_breaker_triggered", {"rule": f"token={SECRET}"})
+    bot.metrics.write_text(json.dumps({**CLEAN, **leak}))
+    assert follower.value("circuit_breaker_triggered") == 1
+    before = follower.profile.published.document()
+    assert follower.restart().value("circuit_breaker_triggered") == 1
+    assert SECRET not in (bot.root / "cursor.json").read_text()
+    assert follower.profile.published.document() == before
+    bot.row("circuit_breaker_cleared", {"rule": f"token={SECRET}"})
+    assert follower.value("circuit_breaker_triggered") == 0
+
+
+SYMBOLS = [
+    "BTC-USD", "KEY-USD", "TOKEN:USD", "BIT-28FEB26-CDE", "BTC/USDT:USDT-260327-100000-C", "PF_XBTUSD", "XBT/USD.M",
+    "AAPL260619C00200000", "1000SHIB-PERP-INTX", "kPEPE-USD", "@107", "btcusdt_umcbl", "KXHIGHNY-26FEB28-T45.5",
+    "7xKXtg2CW87d97TXJSDpbD5jBkheTqA83TZRuJosgAsU", "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v-USDC",
+    "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48/USDT", "7132104567925221259462638553270691275033272857194253228",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("symbol", SYMBOLS)
+def test_real_symbols_are_never_redacted(bot, follower, symbol):
+    """Contracts, options and tokens by their address look as random as keys."""
+    bot.cycle(positions={symbol: {"exposure_usd": 1}}, symbol=symbol)
+    document = follower.poll().profile.published.document()
+    assert (list(document["positions"]), document["symbol"]) == ([symbol], symbol)
+
+
+def test_a_trade_that_came_to_nothing_is_none(bot, follower):
+    """By its status, however it is spelled; one without a status counts, as does one that was still open."""
+    for status in ("filled", "FILLED", "open", "Pending", "partially_filled", None, 7, "new"):
+        bot.row("trade", {"order_id": "o", "status": status})
+    bot.row("trade", {})
+    bot.row("trade", {"data": {"status": "filled"}})
+    for status in ("rejected", "Rejected", " cancelled ", "CANCELED", "failed", "expired"):
+        bot.row("trade", {"order_id": "o", "status": status})
+    bot.row("trade", {"data": {"status": "rejected"}})
+    assert follower.value("trades_executed_total") == 10
+    assert follower.scrape().label_sets("coinbase_trader_skipped_records_total") == []

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gpt_trader_telemetry.http.guard import Seat
 from support.malformed import HEAD, corpus
 
 BIG = b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -256,3 +257,21 @@ def test_without_descriptors_it_waits_and_recovers(serve, ask, until, site, capl
         assert client.recv(100).startswith(b"HTTP/1.1 200")
     assert [type(error) for error in site.errors] == [OSError]
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("on_error", [list.append, lambda _told, _error: 1 / 0], ids=["told", "deaf"])
+def test_a_connection_that_cannot_be_ended_in_order_is_cut_off_and_told(on_error):
+    """Whoever is told may raise itself: the connections behind it are closed all the same."""
+    ours, theirs = socket.socketpair()
+
+    class Stuck:
+        def shutdown(self):
+            raise RuntimeError("not now")
+
+    told = []
+    with ours, theirs:
+        seat = Seat(ours, "127.0.0.1", 0.0, 1.0)
+        seat.protocol = Stuck()
+        seat.finish(lambda error: on_error(told, error))
+        assert theirs.recv(1) == b""
+    assert [str(error) for error in told] == (["not now"] if on_error is list.append else [])

@@ -1,5 +1,7 @@
 """What the tests of the instruments share: reading back what was counted, and a clock that only they move."""
 
+import re
+
 from support.scraping import scrape
 
 LATENCY = "gpt_trader_broker_call_latency_seconds"
@@ -36,9 +38,9 @@ class Hostile:
 
 
 def named(value: object) -> str:
-    """Return an id of a value that may have no text."""
+    """Return an id of a value that may have no text, the same in every process."""
     try:
-        return f"{type(value).__name__} {value!r:.30}"
+        return f"{type(value).__name__} {re.sub(r' at 0x[0-9a-f]+', '', repr(value)):.30}"
     except OSError:
         return "hostile"
 

@@ -222,12 +222,17 @@ def async_transcript(generator, script: list[str]) -> list[object]:
 def decorators():
     """Decorators of each shape, one Telemetry for all examples."""
     with Telemetry(Settings()) as telemetry:
-        yield {
-            "timed": telemetry.broker_call("x"),
-            "scoped": telemetry.order_submission(side="buy"),
-            "stacked": lambda function: telemetry.cycle()(telemetry.guard("y")(telemetry.broker_call("z")(function))),
-        }
-        assert faults(telemetry) == 0
+        yield from decorators_of(telemetry)
+
+
+def decorators_of(telemetry):
+    """Yield one decorator of each shape, and see at the end that nothing went wrong inside."""
+    yield {
+        "timed": telemetry.broker_call("x"),
+        "scoped": telemetry.order_submission(side="buy"),
+        "stacked": lambda function: telemetry.cycle()(telemetry.guard("y")(telemetry.broker_call("z")(function))),
+    }
+    assert faults(telemetry) == 0
 
 
 def transcripts(write, make, decorate, program: list[Step], script: list[str]) -> list[object]:

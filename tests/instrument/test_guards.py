@@ -61,7 +61,7 @@ class Evasive(Exception):
 def test_an_exceptions_attributes_become_labels_where_they_are_of_the_closed_sets(
     telemetry, attributes, category, recoverable
 ) -> None:
-    """Else ``generic`` and ``false``; what cannot be spelled included."""
+    """Else ``generic`` and ``false``; what cannot be spelled included, and that is counted each time."""
     error = GuardError(**attributes)
 
     @telemetry.guard("daily_loss")
@@ -75,15 +75,16 @@ def test_an_exceptions_attributes_become_labels_where_they_are_of_the_closed_set
         raise error
     assert trips(telemetry) == {(category, recoverable): 2}
     assert checks(telemetry) == {("failure",): 2}
-    assert faults(telemetry) == 0
+    assert faults(telemetry, "instrument") == 2 * sum(isinstance(value, Hostile) for value in attributes.values())
 
 
-def test_attributes_that_raise_say_nothing(telemetry) -> None:
-    """A property of the bot's own exception."""
+def test_attributes_that_raise_say_nothing_and_are_counted(telemetry, caplog) -> None:
+    """A property of the bot's own exception: the trip counts, and the log says once which one it was."""
     with pytest.raises(Evasive), telemetry.guard("daily_loss"):
         raise Evasive
     assert trips(telemetry) == {("generic", "false"): 1}
-    assert faults(telemetry) == 0
+    assert faults(telemetry, "instrument") == 1
+    assert caplog.text.count("the category of a guard's exception could not be read") == 1
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,8 @@ def test_a_classifier_says_whether_a_value_is_a_trip(telemetry, verdict, expecte
     assert telemetry.guard("daily_loss", classify=lambda value: verdict)(lambda: 3)() == 3
     assert trips(telemetry) == expected
     assert checks(telemetry) == {("failure" if expected else "success",): 1}
-    assert faults(telemetry) == 0
+    said = (verdict.category, verdict.recoverable) if isinstance(verdict, Tripped) else (verdict,)
+    assert faults(telemetry) == sum(isinstance(word, Hostile) for word in said)
 
 
 def test_a_classifier_that_raises_leaves_the_guard_passed(telemetry) -> None:
@@ -128,7 +130,7 @@ def test_the_callers_word_is_a_trip(telemetry) -> None:
         run.trip(Hostile())
     assert trips(telemetry) == {("limit", "true"): 1, ("data", "false"): 1, ("generic", "false"): 1}
     assert checks(telemetry) == {("failure",): 3}
-    assert faults(telemetry) == 0
+    assert faults(telemetry, "instrument") == 1  # the last category has no text
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from instrumented import BLOCKED, ORDERS, Hostile, broker_calls, counted, faults, orders, trips
+from instrumented import BLOCKED, ORDERS, Hostile, broker_calls, counted, faults, named, orders, trips
 
 from gpt_trader_telemetry import Failed, Rejected, UsageError, order_submission
 from gpt_trader_telemetry.instrument.innermost import open_scope
@@ -107,7 +107,7 @@ def test_a_side_whose_text_cannot_be_had_is_unknown(telemetry, caplog) -> None:
     with telemetry.order_submission(side=Hostile()):
         pass
     assert sides(telemetry) == {("unknown",): 4}
-    assert faults(telemetry, "instrument") == 3
+    assert faults(telemetry, "instrument") == 4
     assert len(caplog.records) == 1
 
 
@@ -145,7 +145,7 @@ def test_nothing_that_a_side_or_id_raises_reaches_the_bot(telemetry, stop) -> No
     with telemetry.order_submission(side=Wild()):
         pass
     assert sides(telemetry) == {("unknown",): 3}
-    assert faults(telemetry, "instrument") == 2
+    assert faults(telemetry, "instrument") == 3
 
 
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
@@ -369,7 +369,7 @@ def test_a_refusal_of_ours_before_the_broker_was_asked_is_a_blocked_trade(teleme
         (object(), ("failed", "error", "buy")),
         (False, ("failed", "error", "buy")),
     ],
-    ids=str,
+    ids=named,
 )
 def test_a_classifier_says_what_became_of_the_order(telemetry, verdict, expected) -> None:
     """A reason decides by its kind; ``Rejected`` and ``Failed`` decide by themselves."""
@@ -643,7 +643,7 @@ class Id:
 @pytest.mark.parametrize(
     ("decision_id", "missing"),
     [("d-1", 0), (0, 0), (Id(), 0), (b"", 0), (None, 1), ("", 1), (" \t", 1)],
-    ids=str,
+    ids=named,
 )
 def test_an_empty_decision_id_counts_where_one_was_declared(telemetry, decision_id, missing) -> None:
     """None and blank text are empty; the number 0 is an id."""

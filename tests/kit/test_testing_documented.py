@@ -20,7 +20,7 @@ def documented(pytester: pytest.Pytester) -> Path:
 
 def test_the_worked_example_runs(documented: Path, run_pytest) -> None:
     """Every file of the page, with pytest and with unittest, and no warning."""
-    run_pytest().assert_outcomes(passed=6)
+    run_pytest().assert_outcomes(passed=7)
 
 
 def test_the_failure_is_the_one_that_is_shown(documented: Path, run_pytest) -> None:
@@ -30,6 +30,6 @@ def test_the_failure_is_the_one_that_is_shown(documented: Path, run_pytest) -> N
     assert broken != bot.read_text()
     bot.write_text(broken)
     ran = run_pytest(None, "test_bot.py")
-    ran.assert_outcomes(failed=1, passed=4)
+    ran.assert_outcomes(failed=2, passed=4)
     assert FAILURE in ran.stdout.str()
     assert "Recorded telemetry" in ran.stdout.str()

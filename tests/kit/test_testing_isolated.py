@@ -143,7 +143,7 @@ def test_errors_kept_from_the_bot_are_shown() -> None:
         record_counter("gpt_trader_order_submission_total", 1, {"result": "oops", "side": "buy"})
     assert str(raised.value).splitlines() == [
         "the telemetry kept 4 error(s) from the bot:",
-        f"  recording: {TRADES} can only grow; it was given int -1",
+        f"  recording: {TRADES} can only grow, and was given int -1. What also falls is a gauge",
         "  recording: label 'result' cannot be 'oops'; it is one of success, rejected, failed",
         "Where they are meant, assert on telemetry.errors and clear() it, or set telemetry.allow_errors.",
     ]
@@ -156,7 +156,10 @@ def test_errors_kept_from_the_bot_are_shown() -> None:
         telemetry.instance.signals.set_source("ws_staleness_seconds", lambda: 1 / 0)
         assert telemetry.signals["ws_staleness_seconds"].value is None
         assert isinstance(telemetry.errors[0].error, ZeroDivisionError)
-        assert str(telemetry.errors[0]) == "health: a signal's source raised: ZeroDivisionError: division by zero"
+        assert (
+            str(telemetry.errors[0])
+            == "health: a signal's source raised, so that the signal is UNKNOWN: ZeroDivisionError: division by zero"
+        )
 
 
 def test_the_plugin_loads_nothing_before_it_is_used() -> None:

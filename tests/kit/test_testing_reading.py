@@ -160,6 +160,8 @@ def test_everything_recorded_is_summed_up(telemetry: Recording) -> None:
         f'{ORDERS}{{result="success",reason="none",side="sell"}} 1',
         'gpt_trader_order_submission_latency_seconds{result="success",side="sell"} count 1, sum 0',
         "gpt_trader_open_orders 2",
+        "spans recorded:",
+        "  order_submission  side=sell",
         f"error kept: recording: {ORDERS} needs the label 'result'; it was given ['strategy']",
     ]
 

@@ -60,6 +60,7 @@ def test_the_environment_alone_sends_otlp(monkeypatch) -> None:
         assert resource["service.instance.id"]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("protocol", RECEIVERS)
 @pytest.mark.parametrize("kind", ["refused", "black hole"])
 def test_an_absent_receiver_never_holds_up_the_bot_or_its_end(protocol, kind) -> None:

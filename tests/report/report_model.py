@@ -27,6 +27,7 @@ _FIELDS = {
     "funding_payment": ("amount",),
     "position_update": ("quantity", "price"),
     "cycle_metrics": ("equity",),
+    "order_preview": ("equity",),
     "user_fill": ("commission",),
     "trade": (), "heartbeat": (), "price_tick": (), "api_error": (), "guard_triggered": (), "runtime_start": (),
     "circuit_breaker_triggered": (), "circuit_breaker_cleared": (), "something_new": (),
@@ -49,16 +50,21 @@ def logs(draw, most=40):
         payload = {name: raw for name, (raw, _) in meaning.items()}
         payload["symbol"] = draw(st.sampled_from([*SYMBOLS, None]))
         payload["guard"] = draw(st.sampled_from(["daily_loss", "volatility", None]))
-        log.append((Event(kind, at, payload, None, position), {name: value for name, (_, value) in meaning.items()}))
+        wrapped = kind in {"cycle_metrics", "order_preview"}
+        log.append(
+            (Event(kind, at, payload, None, position, wrapped), {name: value for name, (_, value) in meaning.items()})
+        )
     return log
 
 
 class Model:
-    """All figures of the events within the window."""
+    """All figures of the events within the window, and what lasts of those before it."""
 
     def __init__(self, log) -> None:
         within = [(event, meaning) for event, meaning in log if event.at is not None and END - DAY <= event.at < END]
         self.within = sorted(within, key=lambda one: one[0].at)
+        dated = [(event, meaning) for event, meaning in log if event.at is not None and event.at < END]
+        self.before_the_end = sorted(dated, key=lambda one: one[0].at)
 
     def of(self, kind, symbol=...):
         return [
@@ -97,8 +103,14 @@ class Model:
         return {"realized": realized, "unrealized": unrealized, "funding": funding, "total": total, "fees": fees}
 
     def account(self):
-        equities = [meaning["equity"] for _, meaning in self.of("cycle_metrics") if meaning["equity"] is not None]
-        equity, change = (equities[-1] if equities else None), self.pnl()["total"]
+        kinds = [event.kind for event, _ in self.before_the_end]
+        kind = "cycle_metrics" if "cycle_metrics" in kinds else "order_preview"
+        known = [
+            meaning["equity"] for event, meaning in self.before_the_end
+            if event.kind == kind and meaning["equity"] is not None
+        ]  # fmt: skip
+        equities = [meaning["equity"] for _, meaning in self.of(kind) if meaning["equity"] is not None]
+        equity, change = (known[-1] if known else None), self.pnl()["total"]
         if change is None and equities:
             change = equities[-1] - equities[0]
         pct = None
@@ -173,9 +185,9 @@ class Model:
 
     def breaker(self):
         kinds = ("circuit_breaker_triggered", "circuit_breaker_cleared")
-        events = [event for event, _ in self.within if event.kind in kinds]
+        events = [event for event, _ in self.before_the_end if event.kind in kinds]
         return events[-1].kind == kinds[0] if events else None
 
     def liveness(self):
-        ages = [END - event.at for event, _ in self.within if event.kind in {"heartbeat", "price_tick"}]
+        ages = [END - event.at for event, _ in self.before_the_end if event.kind in {"heartbeat", "price_tick"}]
         return "UNKNOWN" if not ages else "GREEN" if min(ages) <= 300 else "RED"

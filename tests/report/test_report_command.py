@@ -206,3 +206,22 @@ def test_an_interrupt_leaves_nothing_behind(bot, daily, monkeypatch):
     code, out, err = daily()
     assert (code, out, err) == (130, "", "interrupted\n")
     assert list(bot.paths.reports.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "symbol",
+    ["KEY-USD", "BTC/USDT:USDT-260327-100000-C", "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v-USDC", "TOKEN:USD"],
+)
+def test_real_symbols_are_never_redacted(bot, report, symbol):
+    """Contracts, options and tokens by their address look as random as keys."""
+    bot.database(("fill", END - 5, {"symbol": symbol, "pnl": "1"}))
+    assert [row["symbol"] for row in report()["symbols"]] == [symbol]
+
+
+@pytest.mark.parametrize(
+    "secret", ["api_key=SECRETKEY123456", "ghp_0123456789abcdef0123456789abcdef0123", "a" * 40 + "0f" * 12]
+)
+def test_what_is_no_symbol_is_scrubbed_where_one_is_expected(bot, report, secret):
+    """A key that a broken bot wrote there does not go out by mail."""
+    bot.database(("fill", END - 5, {"symbol": secret, "pnl": "1"}))
+    assert "redacted" in report()["symbols"][0]["symbol"]

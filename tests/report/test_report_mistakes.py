@@ -110,7 +110,7 @@ def test_7_a_corrupt_database_does_not_hide_good_lines(bot, report):
 
 
 def test_7_a_report_on_a_part_of_the_day_says_so_first(bot, daily_text):
-    """One damaged page costs what stands after it, and nobody takes the rest for the day."""
+    """One damaged page costs its own rows, and nobody takes the rest for the day."""
     bot.database(*(("fill", END - 9000 + number, {"symbol": "A", "pnl": "1"}) for number in range(3000)))
     content = bytearray(bot.paths.events_db.read_bytes())
     leaves = [at for at in range(0, len(content), 4096) if content[at] == 0x0D]
@@ -118,8 +118,9 @@ def test_7_a_report_on_a_part_of_the_day_says_so_first(bot, daily_text):
     content[at : at + 4096] = b"\xaa" * 4096
     bot.paths.events_db.write_bytes(content)
     notes = " ".join(daily_text().partition("Notes")[2].split())
-    assert notes.lstrip("- ").startswith("* This report is on a part of its time only: the database is damaged")
-    assert "up to 2026-02-28 22:1" in notes
+    assert notes.lstrip("- ").startswith("* This report is on a part of its events only: the database is damaged")
+    assert "46 rows of it cannot be read" in notes
+    assert f"{3000 - 46:,}" in daily_text()
 
 
 def test_7_half_of_metrics_json_is_no_reason_to_know_nothing(bot, report):

@@ -8,7 +8,7 @@ import threading
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,6 +19,7 @@ from promtool import COLLECTOR
 
 from gpt_trader_telemetry.rules.alerts import alert_rules
 from gpt_trader_telemetry.rules.promql import Pace, span
+from gpt_trader_telemetry.rules.site import Site
 from gpt_trader_telemetry.thresholds import Thresholds
 
 PATIENCE = 20.0
@@ -39,7 +40,9 @@ def quicker(text: str, factor: float) -> str:
 
 
 @contextmanager
-def served(answer: Callable[[str, bytes], bytes], port: int = 0) -> Iterator[ThreadingHTTPServer]:
+def served(
+    answer: Callable[[str, bytes], bytes], port: int = 0, *, host: str = "127.0.0.1"
+) -> Iterator[ThreadingHTTPServer]:
     """Serve whatever is asked for from a function of the path and the body; 503 where that raises LookupError."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -61,7 +64,7 @@ def served(answer: Callable[[str, bytes], bytes], port: int = 0) -> Iterator[Thr
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server = ThreadingHTTPServer((host, port), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
@@ -196,15 +199,15 @@ class Operators:
         return [rule for group in self.get("rules")["groups"] for rule in group["rules"]]
 
 
-def _target(port: int) -> dict[str, Any]:
-    return {"static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
-
-
 @contextmanager
 def operators(
-    folder: Path, thresholds: Thresholds, factor: float, scraped: Mapping[str, int], handed_on: Mapping[str, int]
+    folder: Path,
+    thresholds: Thresholds,
+    factor: float,
+    scraped: Mapping[str, Path],
+    handed_on: Mapping[str, Sequence[str]],
 ) -> Iterator[Operators]:
-    """Run both programs over the port of each job that is scraped, and of who hands on what the bots of a job send."""
+    """Run both programs over the targets of each job, in a file, and over who hands on what the bots of a job send."""
     heard = Heard()
     with ExitStack() as stack:
         receiver = stack.enter_context(served(heard.take))
@@ -212,7 +215,7 @@ def operators(
         webhook = f"http://127.0.0.1:{receiver.server_address[1]}"
         (folder / "alertmanager.json").write_text(json.dumps(alertmanager_config(factor, webhook)))
         groups = [
-            *alert_rules(thresholds, Pace(factor))["groups"],
+            *alert_rules(Site(thresholds=thresholds, pace=Pace(factor)))["groups"],
             *(playbook_for(job, factor) for job in {**scraped, **handed_on}),
         ]
         (folder / "rules.json").write_text(json.dumps({"groups": groups}))
@@ -224,11 +227,18 @@ def operators(
                     "rule_files": [str(folder / "rules.json")],
                     "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{ports[0]}"]}]}]},
                     "scrape_configs": [
-                        *({"job_name": job, **_target(port)} for job, port in scraped.items()),
+                        *(
+                            {"job_name": job, "file_sd_configs": [{"files": [str(targets)]}]}
+                            for job, targets in scraped.items()
+                        ),
                         # The Collector is a job of its own; what it hands on names another.
                         *(
-                            {"job_name": f"collector of {job}", "honor_labels": True, **_target(port)}
-                            for job, port in handed_on.items()
+                            {
+                                "job_name": f"collector of {job}",
+                                "honor_labels": True,
+                                "static_configs": [{"targets": addresses}],
+                            }
+                            for job, addresses in handed_on.items()
                         ),
                     ],
                 }

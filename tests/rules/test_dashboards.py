@@ -13,11 +13,12 @@ from gpt_trader_telemetry.catalog import CATALOG
 from gpt_trader_telemetry.rules.dashboards import DASHBOARDS, dashboard_text
 from gpt_trader_telemetry.rules.panels import Kind, Panel
 from gpt_trader_telemetry.rules.promql_series import EXPORTED_HELP, named
+from gpt_trader_telemetry.rules.site import Site
 from gpt_trader_telemetry.thresholds import SIGNALS, Thresholds
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = {kind.uid: json.loads(dashboard_text(kind, Thresholds())) for kind in DASHBOARDS}
-PANELS: list[Panel] = [panel for kind in DASHBOARDS for row in kind.rows(Thresholds()) for panel in row.panels]
+DOCUMENTS = {kind.uid: json.loads(dashboard_text(kind, Site())) for kind in DASHBOARDS}
+PANELS: list[Panel] = [panel for kind in DASHBOARDS for row in kind.rows(Site()) for panel in row.panels]
 GRAFANAS_UNITS = {"short", "s", "ms", "percent", "percentunit", "currencyUSD", "decbytes", "Bps", "opm"}
 """Those in use; a name that Grafana does not know is shown as text behind the number."""
 
@@ -45,8 +46,8 @@ def test_the_committed_files_are_what_is_generated():
     folder = ROOT / "collector" / "grafana" / "dashboards"
     assert {path.stem for path in folder.glob("*.json")} == {kind.uid for kind in DASHBOARDS}
     for kind in DASHBOARDS:
-        text = dashboard_text(kind, Thresholds())
-        assert (folder / f"{kind.uid}.json").read_text() == text == dashboard_text(kind, Thresholds())
+        text = dashboard_text(kind, Site())
+        assert (folder / f"{kind.uid}.json").read_text() == text == dashboard_text(kind, Site())
 
 
 def test_grafanas_own_types_read_it_back_unchanged(document):
@@ -164,7 +165,9 @@ def test_limits_in_milliseconds_are_drawn_in_seconds():
 def test_another_window_is_asked_for_and_spoken_of():
     """What stands beside a signal looks as far back as the signal does, in its query, its title and its words."""
     for kind in DASHBOARDS:
-        text, usual = (dashboard_text(kind, each) for each in (Thresholds(window_seconds=120), Thresholds()))
+        text, usual = (
+            dashboard_text(kind, Site(thresholds=each)) for each in (Thresholds(window_seconds=120), Thresholds())
+        )
         spans = set(re.findall(r"(?:increase|rate)\([^\[\]]*\[(.+?)\]\)", text))
         assert spans == {"2m", "$__rate_interval"}
         assert not re.search(r"five minutes|5 min|Orders in 5m", text)
@@ -174,7 +177,7 @@ def test_another_window_is_asked_for_and_spoken_of():
 def test_every_signal_is_shown_against_its_own_limits():
     """And other thresholds make another dashboard."""
     for thresholds in (Thresholds(), Thresholds(order_error_rate_warn=0.01, guard_trip_count_crit=77)):
-        text = json.loads(dashboard_text(DASHBOARDS[0], thresholds))
+        text = json.loads(dashboard_text(DASHBOARDS[0], Site(thresholds=thresholds)))
         for signal in SIGNALS:
             (panel,) = [one for one in everything(text) if f"The signal {signal}," in one.get("description", "")]
             steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]

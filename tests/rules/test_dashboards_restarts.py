@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from gpt_trader_telemetry.rules.dashboards import DASHBOARDS, dashboard_text
-from gpt_trader_telemetry.thresholds import Thresholds
+from gpt_trader_telemetry.rules.site import Site
 
 pytestmark = pytest.mark.skipif(
     shutil.which("promtool") is None, reason="promtool is not on this machine (Debian package: prometheus)"
@@ -19,7 +19,7 @@ HEARTBEAT = "gpt_trader_telemetry_heartbeat_timestamp_seconds"
 BOT, FLEET = (
     {
         panel["title"]: panel["targets"][0]["expr"]
-        for panel in json.loads(dashboard_text(kind, Thresholds()))["panels"]
+        for panel in json.loads(dashboard_text(kind, Site()))["panels"]
         if panel.get("targets")
     }
     for kind in DASHBOARDS

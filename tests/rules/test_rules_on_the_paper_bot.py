@@ -23,7 +23,16 @@ NOT_HERE = {
     "TelemetryExportFailing",
     "ExporterDown",  # and there is no exporter
     "ExporterDataOld",
-    "gpt_trader:bots_up:count",  # nor has it been there for eight minutes
+    "gpt_trader:exporter_scraped:up",
+    "gpt_trader:collector:up",  # nor a Collector
+    "CollectorDown",
+    "CollectorRestarting",
+    "CollectorSendFailing",
+    "CollectorQueueStuck",
+    "CollectorQueueFilling",
+    "CollectorRefusing",
+    "gpt_trader:targets_settled:count",  # and the bot has not been there for nine minutes
+    "TargetGone",
     "gpt_trader:cycles:usual1h",  # or for half an hour
     "BotNotTrading",
 }

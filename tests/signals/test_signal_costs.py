@@ -125,6 +125,7 @@ def fastest(act, rounds: int = 7) -> float:
     return best
 
 
+@pytest.mark.alone
 def test_taking_values_is_cheap() -> None:
     """Measured on a shared 2-core machine, Python 3.11: one count 0.8 to 1.1 us, one latency 1.5 to 2.1 us; in
     batches of 2,048 a count costs 8 to 12 ns a value and a latency 70 to 140 ns, 40 of them for the sort, which the

@@ -5,7 +5,7 @@ import pytest
 from support.flood import measure
 from support.stores import STORES
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.alone]
 
 
 @pytest.mark.parametrize("store", STORES)

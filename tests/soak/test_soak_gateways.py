@@ -17,7 +17,7 @@ from support.collector import clean, collecting
 from support.proxy import proxying
 from support.stores import prometheus, wait_until
 
-pytestmark = [pytest.mark.soak, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.soak, pytest.mark.alone, pytest.mark.timeout(300)]
 
 FLEET = Path(__file__).parents[1] / "support" / "fleet.py"
 BOTS = [f"bot-{number}" for number in range(20)]

@@ -18,7 +18,7 @@ from gpt_trader_telemetry import Settings, Telemetry
 from gpt_trader_telemetry.health import CheckReport, LoopWatchdog
 from health.health_bench import Bench, Blocking, Hanging, eventually, released
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.alone]
 
 
 def get(url: str) -> tuple[int, Any]:

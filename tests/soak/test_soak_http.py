@@ -17,7 +17,7 @@ import pytest
 from gpt_trader_telemetry import Settings, Telemetry
 from gpt_trader_telemetry.http.limits import Limits
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.alone]
 
 TESTS = Path(__file__).parent.parent
 CONNECTIONS = Limits().connections

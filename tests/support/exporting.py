@@ -18,15 +18,15 @@ from support.scraping import TEXT, parse
 class ExporterProcess:
     """Runs the command on a free port, and keeps what it says."""
 
-    def __init__(self, root, *options, profile="paper", env=None):
+    def __init__(self, root, *options, profile="paper", env=None, command=None):
         self.said = []
+        command = command or [
+            sys.executable, "-m", "gpt_trader_telemetry.cli", "exporter", "--runtime-root", str(root), "--port", "0",
+            *(["--profile", profile] if profile else []), *options,
+        ]  # fmt: skip
         # Nothing of the machine's own settings reaches it.
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "COINBASE_"))}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "gpt_trader_telemetry.cli", "exporter", "--runtime-root", str(root), "--port", "0",
-             *(["--profile", profile] if profile else []), *options],
-            stderr=subprocess.PIPE, text=True, env={**inherited, **(env or {})},
-        )  # fmt: skip
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**inherited, **(env or {})})
         self.url = ""
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

@@ -18,6 +18,15 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import (
     MetricsServiceServicer,
     add_MetricsServiceServicer_to_server,
 )
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
+    TraceServiceServicer,
+    add_TraceServiceServicer_to_server,
+)
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -27,6 +36,8 @@ class Received:
 
     def __init__(self) -> None:
         self.requests: list[ExportMetricsServiceRequest] = []
+        self.traces: list[ExportTraceServiceRequest] = []
+        self.trace_headers: list[dict[str, str]] = []
         self.headers: list[dict[str, str]] = []
         self.sizes: list[int] = []
         self.endpoint = ""
@@ -41,6 +52,22 @@ class Received:
         points, why = self.rejecting
         partial = ExportMetricsPartialSuccess(rejected_data_points=points, error_message=why)
         return ExportMetricsServiceResponse(partial_success=partial if points or why else None)
+
+    def trace_response(self) -> ExportTraceServiceResponse:
+        """Return the same to a request with spans."""
+        spans, why = self.rejecting
+        partial = ExportTracePartialSuccess(rejected_spans=spans, error_message=why)
+        return ExportTraceServiceResponse(partial_success=partial if spans or why else None)
+
+    def spans(self) -> list:
+        """Return every span of every request, oldest first."""
+        return [
+            span
+            for request in self.traces
+            for resource in request.resource_spans
+            for scope in resource.scope_spans
+            for span in scope.spans
+        ]
 
     def take(self, request: ExportMetricsServiceRequest, headers: dict[str, str], size: int) -> None:
         self.requests.append(request)
@@ -116,8 +143,17 @@ def grpc_receiver(port: int = 0, received: Received | None = None) -> Iterator[R
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, "refused")
             return received.response()
 
+    class Traces(TraceServiceServicer):
+        def Export(self, request, context):
+            received.traces.append(request)
+            received.trace_headers.append(dict(context.invocation_metadata()))
+            if received.refusing:
+                context.abort(grpc.StatusCode.INVALID_ARGUMENT, "refused")
+            return received.trace_response()
+
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=2))
     add_MetricsServiceServicer_to_server(Service(), server)
+    add_TraceServiceServicer_to_server(Traces(), server)
     port = server.add_insecure_port(f"127.0.0.1:{port}")
     received.endpoint = f"http://127.0.0.1:{port}"
     server.start()
@@ -139,10 +175,16 @@ def http_receiver(port: int = 0, received: Received | None = None) -> Iterator[R
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
-            request = ExportMetricsServiceRequest.FromString(body)
-            right = self.path == "/v1/metrics" and not received.refusing
-            received.take(request, {key.lower(): value for key, value in self.headers.items()}, len(body))
-            proper = (200, {"Content-Type": "application/x-protobuf"}, received.response().SerializeToString())
+            given = {key.lower(): value for key, value in self.headers.items()}
+            right = self.path in {"/v1/metrics", "/v1/traces"} and not received.refusing
+            if self.path == "/v1/traces":
+                received.traces.append(ExportTraceServiceRequest.FromString(body))
+                received.trace_headers.append(given)
+                response = received.trace_response()
+            else:
+                received.take(ExportMetricsServiceRequest.FromString(body), given, len(body))
+                response = received.response()
+            proper = (200, {"Content-Type": "application/x-protobuf"}, response.SerializeToString())
             status, headers, body = received.answering or (proper if right else (400, {}, b""))
             self.send_response(status)
             for name, value in {**headers, "Content-Length": str(len(body))}.items():

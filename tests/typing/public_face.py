@@ -10,10 +10,13 @@ from gpt_trader_telemetry import (
     Settings,
     Telemetry,
     Tripped,
+    bind,
     broker_call,
     configure,
     cycle,
     guard,
+    identify,
+    instrument_all,
     order_submission,
     phase,
     record_counter,
@@ -67,7 +70,11 @@ def use() -> None:
     assert_type(Broker.preview(1), int)
     with order_submission(side="buy") as order:
         order.reject("insufficient_funds")
-    with broker_call("cancel") as call:
+        order.identify(order_id="42")
+        identify(order_id=42, symbol="BTC-USD")
+    with bind(decision_id="d-1") as bound, broker_call("cancel") as call:
+        assert_type(bound, bind)
+        assert_type(instrument_all(), tuple[str, ...])
         call.fail("not_found")
     with guard("limit") as run:
         run.trip("limit", recoverable=True)

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import math
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
@@ -10,13 +9,15 @@ from pathlib import Path
 from typing import Final
 
 from gpt_trader_telemetry._version import __version__
+from gpt_trader_telemetry.cli.moments import seconds
+from gpt_trader_telemetry.cli.output import takes_colour
 from gpt_trader_telemetry.doctor.asking import parse_address, read_token, trust
 from gpt_trader_telemetry.doctor.examine import examine
 from gpt_trader_telemetry.doctor.finding import Finding, Status
 from gpt_trader_telemetry.doctor.plan import Plan, Server
 from gpt_trader_telemetry.doctor.telling import summary, told
 from gpt_trader_telemetry.doctor.variables import BEGINNINGS
-from gpt_trader_telemetry.settings import environment
+from gpt_trader_telemetry.settings import environment, without_secrets
 
 __all__ = ["add_arguments", "run"]
 
@@ -32,8 +33,9 @@ exit codes:
 
 examples:
   gpt-trader-telemetry doctor
-  gpt-trader-telemetry doctor --url http://127.0.0.1:9100 --profile prod --runtime-root /srv/bot
-  gpt-trader-telemetry doctor --prometheus http://127.0.0.1:9090 --wait 60 --json
+  gpt-trader-telemetry doctor --profile prod --runtime-root /srv/bot
+  gpt-trader-telemetry doctor --url http://127.0.0.1:9100 --token-file token
+  gpt-trader-telemetry doctor --prometheus http://127.0.0.1:9090 --wait 9 --json
 """
 
 
@@ -51,8 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--job", default="gpt-trader", help="Prometheus' name for the bots (default: %(default)s)")
     add("--runtime-root", type=Path, default=Path(), metavar="FOLDER", help="where runtime_data is (default: here)")
     add("--profile", help="the folder of runtime_data to look at (default: all)")
-    add("--timeout", type=_seconds, default=3.0, metavar="SECONDS", help="for each question (default: %(default)g)")
-    add("--wait", type=_seconds, default=2.0, metavar="SECONDS", help="between two scrapes (default: %(default)g)")
+    add("--timeout", type=seconds, default=3.0, metavar="SECONDS", help="for each question (default: %(default)g)")
+    add("--wait", type=seconds, default=2.0, metavar="SECONDS", help="between two scrapes (default: %(default)g)")
     add("--json", action="store_true", help="print one JSON object")
 
 
@@ -75,7 +77,7 @@ def _print_json(plan: Plan) -> int:
 
 
 def _print_report(plan: Plan) -> int:
-    colour = sys.stdout.isatty() and not any(environment("NO_COLOR").values())
+    colour = takes_colour(sys.stdout)
     width = min(shutil.get_terminal_size((100, 24)).columns, _WIDEST)
     findings: list[Finding] = []
     for line in told(_kept(examine(plan), findings), width=width, colour=colour):
@@ -142,18 +144,8 @@ def _readable(path: str) -> Path | None:
 
 
 def _address(text: str) -> str:
-    parse_address(text)
+    try:
+        parse_address(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{without_secrets(text)!r} is not of the form http://host:port") from None
     return text
-
-
-_address.__name__ = "address of the form http://host:port"
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not (math.isfinite(seconds) and seconds > 0):
-        raise ValueError(text)
-    return seconds
-
-
-_seconds.__name__ = "number of seconds"

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from gpt_trader_telemetry.cli.ending import few_collections
 from gpt_trader_telemetry.cli.moments import moment
 from gpt_trader_telemetry.errors import ConfigurationError
 from gpt_trader_telemetry.exporter.service import Exporter, Options
@@ -26,7 +27,7 @@ _MAX_PORT: Final = 65535
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the exporter takes."""
     parser.description = (
-        "Follow what a bot leaves in runtime_data/<profile>/ and serve it: /metrics for Prometheus, /metrics.json,\n"
+        "Follow what a bot leaves in runtime_data/<profile>/ and serve it: /metrics for Prometheus, /metrics.json, "
         "/health, /live and /ready. The files need not exist yet, and are never written to."
     )
     parser.epilog = _EPILOG
@@ -64,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
             tls_certificate=arguments.tls_certificate or settings.health_tls_certificate,
             tls_key=arguments.tls_key or (None if arguments.tls_certificate else settings.health_tls_key),
         )
-        with _until_signalled() as signalled:
+        with few_collections(), _until_signalled() as signalled:
             exporter = Exporter(profiles, settings=settings, options=options, tell=_tell, clock=_clock(arguments.now))
             _tell(f"listening on {exporter.server.url}, paths: {', '.join(sorted(exporter.routes()))}")
             signalled.wait()
@@ -73,23 +74,26 @@ def run(arguments: argparse.Namespace) -> int:
         _tell(f"cannot start: {error}")
         return _USAGE
     if not delivery:
-        _tell(f"stopped; the last export over OTLP: {delivery.value}")
+        _tell(f"stopped; the last export over OTLP was not delivered ({delivery.value.replace('_', ' ')})")
     return 0
 
 
 _EPILOG: Final = """\
 environment:
-  COINBASE_TRADER_METRIC_PREFIX   what the names of the series begin with (coinbase_trader)
-  OTEL_EXPORTER_OTLP_ENDPOINT     send the same series there over OTLP, too
-  GPT_TRADER_HEALTH_TOKEN_FILE, GPT_TRADER_HEALTH_TLS_CERTIFICATE, GPT_TRADER_HEALTH_TLS_KEY
-                                  as the options, which win
+  COINBASE_TRADER_METRIC_PREFIX      what names begin with (coinbase_trader)
+  OTEL_EXPORTER_OTLP_ENDPOINT        send the same series there over OTLP, too
+  GPT_TRADER_HEALTH_TOKEN_FILE       as --token-file, which wins
+  GPT_TRADER_HEALTH_TLS_CERTIFICATE  as --tls-certificate, which wins
+  GPT_TRADER_HEALTH_TLS_KEY          as --tls-key, which wins
 
 exit codes:
   0  stopped by SIGTERM or SIGINT
   2  asked wrongly: arguments, environment, a port that is taken
 
-example:
-  gpt-trader-telemetry exporter --profile prod --runtime-root /srv/bot --cursor-file /var/lib/exporter/cursor.json
+examples:
+  gpt-trader-telemetry exporter --profile prod --runtime-root /srv/bot
+  gpt-trader-telemetry exporter --profile prod --runtime-root /srv/bot \\
+    --cursor-file /var/lib/exporter/cursor.json
 """
 
 
@@ -132,10 +136,7 @@ def _tell(line: str) -> None:
 
 
 def _port(text: str) -> int:
-    port = int(text)
+    port = int(text) if text.isascii() and text.isdecimal() else -1
     if not 0 <= port <= _MAX_PORT:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; give a number from 0 to {_MAX_PORT}")
     return port
-
-
-_port.__name__ = "port"

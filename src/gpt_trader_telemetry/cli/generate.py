@@ -3,15 +3,16 @@
 import argparse
 import difflib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from gpt_trader_telemetry import settings
+from gpt_trader_telemetry import settings, variables
 from gpt_trader_telemetry import thresholds as limits
 from gpt_trader_telemetry.errors import ConfigurationError
-from gpt_trader_telemetry.settings import Settings
-from gpt_trader_telemetry.thresholds import Thresholds
+
+if TYPE_CHECKING:
+    from gpt_trader_telemetry.rules.site import Site
 
 __all__ = ["add_arguments", "run"]
 
@@ -19,7 +20,7 @@ _DRIFT: Final = 1
 _USAGE: Final = 2
 _ENVIRONMENT: Final = "environment"
 _PREFIX: Final = "GPT_TRADER_"
-_KNOWN: Final = frozenset({*limits.VARIABLES, *(variable for variable, *_ in settings.VARIABLES)})
+_KNOWN: Final = frozenset({*limits.VARIABLES, *(variable for variable, *_ in variables.VARIABLES)})
 _FIELDS: Final = {name.upper(): variable for variable, name in limits.VARIABLES.items()}
 _STEMS: Final = tuple(signal.upper() for signal in limits.SIGNALS)
 """How the names of limits begin, after the prefix."""
@@ -38,48 +39,63 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--thresholds",
         metavar="FILE|environment",
-        help="GPT_TRADER_... variables, from a file with a NAME=VALUE each line or from the environment; "
-        "the playbook's without it",
+        help="the bot's variables: thresholds, OTEL_METRIC_EXPORT_INTERVAL and COINBASE_TRADER_METRIC_PREFIX, from a "
+        "file with a NAME=VALUE each line or from the environment; the playbook's and the defaults without it",
     )
+    parser.add_argument(
+        "--prefix", action="append", default=[], metavar="NAME",
+        help="what an exporter's series begin with, beside coinbase_trader and gpt_trader; may be repeated",
+    )  # fmt: skip
 
 
 _EPILOG: Final = """\
 exit codes:
   0  written, or with --check: all is up to date
   1  with --check: a file is missing or differs
-  2  asked wrongly: arguments, a file, a threshold, or the extra `rules` is not installed
+  2  asked wrongly: arguments, a file, a threshold; or no extra `monitoring`
 
 examples:
   gpt-trader-telemetry generate --check
   gpt-trader-telemetry generate --thresholds bot.env --output /etc/prometheus
-  GPT_TRADER_ORDER_ERROR_RATE_CRIT=0.2 gpt-trader-telemetry generate --thresholds environment
+  gpt-trader-telemetry generate --thresholds bot.env --prefix my_desk
+  GPT_TRADER_ORDER_ERROR_RATE_CRIT=0.2 \\
+    gpt-trader-telemetry generate --thresholds environment
 """
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write or check the files and return the code."""
     try:
-        thresholds = _thresholds(arguments.thresholds)
-        return _check(arguments.output, thresholds) if arguments.check else _write(arguments.output, thresholds)
+        site = _site(_variables(arguments.thresholds), tuple(arguments.prefix))
+        return _check(arguments.output, site) if arguments.check else _write(arguments.output, site)
     except ModuleNotFoundError as error:
-        return _refuse(f"{error.name} is not installed; it comes with gpt-trader-telemetry[rules]")
+        return _refuse(f"{error.name} is not installed; pip install 'gpt-trader-telemetry[monitoring]'")
     except ConfigurationError as error:
         return _refuse(str(error))
+    except BrokenPipeError:
+        raise
     except OSError as error:
         return _refuse(f"{str(error.filename)!r}: {error.strerror}")
 
 
-def _thresholds(source: str | None) -> Thresholds:
+def _site(variables: Mapping[str, str], prefixes: tuple[str, ...]) -> "Site":
+    from gpt_trader_telemetry.rules.site import Site  # noqa: PLC0415 - with the rest of what needs the extra
+
+    return Site.from_mapping(variables, prefixes=prefixes)
+
+
+def _variables(source: str | None) -> Mapping[str, str]:
     if source is None:
-        return Thresholds()
+        return {}
     if source == _ENVIRONMENT:
-        for name, meant in _misspelt(settings.environment()):
+        variables = settings.environment()
+        for name, meant in _misspelt(variables):
             print(f"generate: {name} is read by nothing; {meant} is probably meant", file=sys.stderr)  # noqa: T201
-        return Settings.from_env().thresholds
-    variables = _variables(Path(source))
+        return variables
+    variables = _read(Path(source))
     for name, meant in _misspelt(variables):
         raise ConfigurationError(f"{source!r}: {name} is no threshold's name; {meant} is probably meant")
-    return Thresholds.from_mapping(variables)
+    return variables
 
 
 def _misspelt(names: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -101,13 +117,13 @@ def _misspelt(names: Iterable[str]) -> Iterator[tuple[str, str]]:
             yield from ((name, stems[meant]) for meant in difflib.get_close_matches(stem, stems, n=1, cutoff=alike))
 
 
-def _variables(path: Path) -> dict[str, str]:
+def _read(path: Path) -> dict[str, str]:
     """Read a file as Docker and systemd take it for a service's environment."""
     variables = {}
     try:
         lines = path.read_text("utf-8").splitlines()
     except UnicodeDecodeError:
-        raise ConfigurationError(f"{str(path)!r} is no text") from None
+        raise ConfigurationError(f"{str(path)!r} is no text in UTF-8") from None
     for number, line in enumerate(lines, start=1):
         text = line.strip().removeprefix("export ").strip()
         if not text or text[0] in "#;":
@@ -121,10 +137,10 @@ def _variables(path: Path) -> dict[str, str]:
     return variables
 
 
-def _check(folder: Path, thresholds: Thresholds) -> int:
+def _check(folder: Path, site: "Site") -> int:
     from gpt_trader_telemetry.rules.artifacts import stale  # noqa: PLC0415 - needs the extra
 
-    drifted = [path for path, _ in stale(folder, thresholds)]
+    drifted = [path for path, _ in stale(folder, site)]
     for path in drifted:
         print(f"not up to date: {path}")  # noqa: T201 - what the command is for
     if not drifted:
@@ -132,10 +148,10 @@ def _check(folder: Path, thresholds: Thresholds) -> int:
     return _DRIFT if drifted else 0
 
 
-def _write(folder: Path, thresholds: Thresholds) -> int:
+def _write(folder: Path, site: "Site") -> int:
     from gpt_trader_telemetry.rules.artifacts import stale  # noqa: PLC0415 - needs the extra
 
-    for path, text in stale(folder, thresholds):
+    for path, text in stale(folder, site):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text.encode())
         print(f"wrote {path}")  # noqa: T201 - what the command is for

@@ -3,7 +3,6 @@
 import argparse
 import http.client
 import json
-import math
 import re
 import ssl
 import threading
@@ -14,6 +13,7 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from gpt_trader_telemetry._version import __version__
+from gpt_trader_telemetry.cli.moments import seconds
 
 __all__ = ["Exit", "add_arguments", "run"]
 
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--url", default="http://127.0.0.1:8080", help="where the bot serves, a prefix included (default: %(default)s)"
     )
     parser.add_argument(
-        "--timeout", type=_seconds, default=2.0, metavar="SECONDS", help="for all of it (default: %(default)g)"
+        "--timeout", type=seconds, default=2.0, metavar="SECONDS", help="for all of it (default: %(default)g)"
     )
     parser.add_argument("--token-file", type=Path, metavar="FILE", help="holds the bearer token; health alone needs it")
     parser.add_argument("--ca-file", type=Path, metavar="FILE", help="holds the certificates to trust, in PEM")
@@ -90,19 +90,13 @@ exit codes:
 examples:
   gpt-trader-telemetry probe ready
   gpt-trader-telemetry probe live --url http://127.0.0.1:9100 --timeout 1
-  gpt-trader-telemetry probe health --url https://bot:8443 --ca-file ca.pem --token-file /run/secrets/health
-  HEALTHCHECK --interval=15s --timeout=5s CMD ["gpt-trader-telemetry", "probe", "ready"]
+  gpt-trader-telemetry probe health --url https://bot:8443 \\
+    --ca-file ca.pem --token-file /run/secrets/health
+
+in a Dockerfile:
+  HEALTHCHECK --interval=15s --timeout=5s \\
+    CMD ["gpt-trader-telemetry", "probe", "ready"]
 """
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not (math.isfinite(seconds) and seconds > 0):
-        raise ValueError(text)
-    return seconds
-
-
-_seconds.__name__ = "number of seconds"
 
 
 def _probe(arguments: argparse.Namespace) -> tuple[Exit, str]:

@@ -29,8 +29,11 @@ def chosen_profile(arguments: argparse.Namespace) -> ProfilePaths:
     try:
         names = sorted(folder.name for folder in (root / "runtime_data").iterdir() if folder.is_dir())
     except OSError as error:
-        raise UsageError(f"{root / 'runtime_data'}: {error.strerror}; --runtime-root says where it is") from None
-    if len(names) != 1:
-        known = f"it has {', '.join(names)}" if names else "it has none"
-        raise UsageError(f"--profile says which profile of {root / 'runtime_data'}: {known}")
+        there = (root / "runtime_data").absolute()
+        raise UsageError(f"{there}: {error.strerror}; give the folder that holds it with --runtime-root") from None
+    there = (root / "runtime_data").absolute()
+    if not names:
+        raise UsageError(f"{there} has no profile: no bot has written there yet, or --runtime-root is another folder")
+    if len(names) > 1:
+        raise UsageError(f"{there} has several profiles; give one with --profile: {', '.join(names)}")
     return ProfilePaths.of(root, names[0])

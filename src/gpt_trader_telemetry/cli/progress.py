@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TextIO, TypeVar
 
+from gpt_trader_telemetry.cli.output import is_terminal
+
 _EACH: Final = 5000
 _QUIET: Final = 5.0
 _BETWEEN: Final = 10.0
@@ -22,7 +24,7 @@ def with_progress(
     ['a', 'b', 'c']
     """
     stream = sys.stderr if to is None else to
-    terminal = stream is not None and stream.isatty()
+    terminal = is_terminal(stream)
     due = clock() + (_BETWEEN_ON_TERMINAL if terminal else _QUIET)
     shown = False
     for number, item in enumerate(items, start=1):

@@ -3,36 +3,24 @@
 import argparse
 import json
 from datetime import UTC, datetime
-from enum import IntEnum
 from pathlib import Path
 from typing import Final
 
+from gpt_trader_telemetry.cli.ending import Exit, run_to_end
 from gpt_trader_telemetry.cli.moments import moment
 from gpt_trader_telemetry.cli.output import answer, say
 from gpt_trader_telemetry.cli.profiles import add_profile_arguments, chosen_profile
 from gpt_trader_telemetry.cli.progress import with_progress
-from gpt_trader_telemetry.errors import ConfigurationError, UsageError
+from gpt_trader_telemetry.errors import UsageError
 from gpt_trader_telemetry.replay.replayer import Replayer
 from gpt_trader_telemetry.replay.text import as_text
 from gpt_trader_telemetry.replay.threshold_file import thresholds_of
-from gpt_trader_telemetry.runtime_data.database import UnreadableError
-from gpt_trader_telemetry.runtime_data.events import read_events
+from gpt_trader_telemetry.runtime_data.events import NoDataError, read_events
 from gpt_trader_telemetry.runtime_data.skipped import Skipped
 from gpt_trader_telemetry.settings import environment
 from gpt_trader_telemetry.thresholds import MARKET_DATA_STALENESS_SECONDS, WS_STALENESS_SECONDS, Thresholds
 
 __all__ = ["Exit", "add_arguments", "run"]
-
-
-class Exit(IntEnum):
-    """How the command ends."""
-
-    REPLAYED = 0
-    NO_DATA = 1
-    """No log can be read, or it has nothing of that time."""
-    USAGE = 2
-    """Asked wrongly: arguments, thresholds."""
-    INTERRUPTED = 130
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--thresholds", type=Path, metavar="FILE",
         help="TOML, or lines of GPT_TRADER_..._CRIT=value; over those of the environment",
     )  # fmt: skip
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="what to print")
+    parser.add_argument(
+        "--format", choices=("text", "json"), default="text", help="what to print (default: %(default)s)"
+    )
     parser.add_argument("--now", type=moment, metavar="ISO", help="the time it is, instead of the clock's")
 
 
@@ -61,30 +51,21 @@ exit codes:
 
 examples:
   gpt-trader-telemetry replay --profile prod --from 2026-02-01 --to 2026-03-01
-  gpt-trader-telemetry replay --profile prod --thresholds tighter.toml --format json
+  gpt-trader-telemetry replay --profile prod --thresholds tighter.toml
   GPT_TRADER_GUARD_TRIP_COUNT_CRIT=20 gpt-trader-telemetry replay --profile prod
 """
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Replay, print what was found, and return the code."""
-    try:
-        return _run(arguments)
-    except (UsageError, ConfigurationError) as error:
-        say(f"cannot replay: {error}")
-        return Exit.USAGE
-    except KeyboardInterrupt:
-        say("interrupted")
-        return Exit.INTERRUPTED
-    except UnreadableError as error:
-        say(f"no data: the event log cannot be read: {error}")
-        return Exit.NO_DATA
+    return run_to_end(lambda: _run(arguments), "replay")
 
 
-def _run(arguments: argparse.Namespace) -> Exit:
+def _run(arguments: argparse.Namespace) -> None:
     start, end = arguments.start, arguments.end
     if start is not None and end is not None and start >= end:
-        raise UsageError("--from is not before --to")
+        begin, finish = (datetime.fromtimestamp(moment, UTC).isoformat() for moment in (start, end))
+        raise UsageError(f"--from {begin} is not before --to {finish}")
     paths = chosen_profile(arguments)
     thresholds = thresholds_of(arguments.thresholds, environment())
     now = datetime.now(UTC).timestamp() if arguments.now is None else arguments.now
@@ -99,14 +80,12 @@ def _run(arguments: argparse.Namespace) -> Exit:
     if skipped.total:
         say(f"note: records left out: {skipped}")
     if result.end <= result.start:
-        say(f"no data: {paths.folder} has no event of that time")
-        return Exit.NO_DATA
+        raise NoDataError(f"{paths.folder} has no event of that time")
     answer(
         json.dumps(result.as_json(), indent=2, allow_nan=False) + "\n"
         if arguments.format == "json"
         else as_text(result)
     )
-    return Exit.REPLAYED
 
 
 def _lead(thresholds: Thresholds) -> float:

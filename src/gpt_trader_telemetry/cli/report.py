@@ -1,22 +1,21 @@
 """``report daily``: what a day of trading came to."""
 
 import argparse
-import re
 from datetime import UTC, date, datetime
-from enum import IntEnum
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from gpt_trader_telemetry.cli.ending import Exit, run_to_end
 from gpt_trader_telemetry.cli.moments import moment
 from gpt_trader_telemetry.cli.output import answer, say
 from gpt_trader_telemetry.cli.profiles import add_profile_arguments, chosen_profile
 from gpt_trader_telemetry.cli.progress import with_progress
-from gpt_trader_telemetry.errors import ConfigurationError, UsageError
+from gpt_trader_telemetry.errors import UsageError
 from gpt_trader_telemetry.report.figures import DailyReport
 from gpt_trader_telemetry.report.page import as_page
 from gpt_trader_telemetry.report.save import save
-from gpt_trader_telemetry.report.sources import NoDataError, daily_report
+from gpt_trader_telemetry.report.sources import daily_report
 from gpt_trader_telemetry.report.text import as_text
 from gpt_trader_telemetry.report.window import window_of
 from gpt_trader_telemetry.runtime_data.orders import ALERT_AFTER
@@ -28,29 +27,17 @@ __all__ = ["Exit", "add_arguments", "run"]
 UNFILLED_AFTER: Final = "RISK_UNFILLED_ORDER_ALERT_SECONDS"
 
 
-class Exit(IntEnum):
-    """How the command ends."""
-
-    WRITTEN = 0
-    NO_DATA = 1
-    """No log can be read, or it has nothing of that time; nothing is written."""
-    USAGE = 2
-    """Asked wrongly: arguments, or a folder that cannot be written."""
-    INTERRUPTED = 130
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the report takes."""
     parser.description = "Report what a day of trading came to, from what the bot left on disk."
     kinds = parser.add_subparsers(title="reports", required=True, metavar="REPORT")
     daily = kinds.add_parser(
         "daily", help="a day's figures", description=parser.description, epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     add_profile_arguments(daily)
     daily.add_argument("--date", type=_date, metavar="YYYY-MM-DD", help="the day, in UTC (default: today, up to now)")
     daily.add_argument(
-        "--lookback-hours", type=float, default=24.0, metavar="N",
+        "--lookback-hours", type=_hours, default=24.0, metavar="N",
         help="how far back from the end of the day, or from now (default: %(default)g)",
     )  # fmt: skip
     daily.add_argument(
@@ -73,27 +60,17 @@ exit codes:
 
 examples:
   gpt-trader-telemetry report daily --profile prod
-  gpt-trader-telemetry report daily --profile prod --date 2026-02-06 --report-format html
-  gpt-trader-telemetry report daily --profile prod --report-format json --no-save | jq .pnl.total
+  gpt-trader-telemetry report daily --date 2026-02-28 --report-format html
+  gpt-trader-telemetry report daily --report-format json --no-save | jq .pnl
 """
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Make the report, print and save it, and return the code."""
-    try:
-        return _run(arguments)
-    except (UsageError, ConfigurationError) as error:
-        say(f"cannot report: {error}")
-        return Exit.USAGE
-    except KeyboardInterrupt:
-        say("interrupted")
-        return Exit.INTERRUPTED
-    except NoDataError as error:
-        say(f"no data: {error}")
-        return Exit.NO_DATA
+    return run_to_end(lambda: _run(arguments), "report")
 
 
-def _run(arguments: argparse.Namespace) -> Exit:
+def _run(arguments: argparse.Namespace) -> None:
     now = datetime.now(UTC) if arguments.now is None else datetime.fromtimestamp(arguments.now, UTC)
     window = window_of(arguments.date, now, arguments.lookback_hours)
     paths = chosen_profile(arguments)
@@ -116,7 +93,6 @@ def _run(arguments: argparse.Namespace) -> Exit:
             say(f"note: {note}")
     if wanted != "html" or arguments.no_save:
         answer(texts[wanted](report))
-    return Exit.WRITTEN
 
 
 def _unfilled_after() -> float:
@@ -128,10 +104,16 @@ def _unfilled_after() -> float:
     return seconds
 
 
+def _hours(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of hours") from None
+
+
 def _date(text: str) -> date:
-    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-        raise ValueError(text)
-    return date.fromisoformat(text)
-
-
-_date.__name__ = "date"
+    try:
+        # The library's own reader takes 20260206 and 2026-W06-5 as well.
+        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day has no zone
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date; give one such as 2026-02-06") from None

@@ -19,6 +19,19 @@ _PREFIXES: Final = ("gpt_trader", "coinbase_trader")
 _RULES: Final = "add the files of collector/rules/ to rule_files in prometheus.yml, and reload it"
 
 
+_ALWAYS: Final = "Watchdog"
+"""Fires as long as alerts are evaluated at all."""
+_COLLECTORS: Final = (
+    ("gpt_trader:collector:up == 0", "does not answer Prometheus"),
+    ("sum by (job, instance) (increase(otelcol_exporter_send_failed_metric_points[5m])) > 0", "fails to hand on"),
+    ("sum by (job, instance) (increase(otelcol_receiver_refused_metric_points[5m])) > 0", "refuses what it is sent"),
+    (
+        "max by (job, instance) (otelcol_exporter_queue_size / (otelcol_exporter_queue_capacity > 0)) > 0.5",
+        "has a queue that is more than half full",
+    ),
+)
+"""What is wrong with a Collector, as Prometheus knows it, and how it is said."""
+
 _DURATION: Final = re.compile(r"(\d+)(ms|[smhd])")
 _SECONDS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -31,6 +44,7 @@ def examine_prometheus(plan: Plan, settings: Settings | None = None) -> Iterator
         yield ok("endpoint", f"{where} answers")
         yield from _data(plan, [target for target in targets if target["labels"].get("job") == plan.job], targets)
         yield from _heartbeat(plan, settings or Settings(), targets)
+        yield from _collectors(plan)
         yield from _rules(_api(plan, "rules")["groups"], (*_PREFIXES, plan.job))
         yield _firing(_api(plan, "alerts")["alerts"])
         yield _receivers(_api(plan, "alertmanagers")["activeAlertmanagers"])
@@ -128,6 +142,19 @@ def _heartbeat(plan: Plan, settings: Settings, targets: list[Mapping[str, Any]])
     )
 
 
+def _collectors(plan: Plan) -> Iterator[Finding]:
+    """Say how the Collectors are that Prometheus scrapes; the rules know them by what they tell of themselves."""
+    wrong = [
+        f"{printable(found['metric'].get('instance'), 60)} {said}"
+        for expression, said in _COLLECTORS
+        for found in _results(plan, expression)
+    ]
+    if wrong:
+        yield problem("collectors", "; ".join(wrong), 'docs/runbooks.md, "Collector ..."; look into its log')
+    elif number := int(_number(plan, "count(gpt_trader:collector:up)") or 0):
+        yield ok("collectors", f"{number} answer, hand on what they take and refuse nothing")
+
+
 def _scrape_interval(plan: Plan, targets: list[Mapping[str, Any]]) -> float:
     """Return how old at most what was scraped is: the bot's interval, or that of whichever target hands it on."""
     own = [_scraped_every(target) for target in targets if target["labels"].get("job") == plan.job]
@@ -140,8 +167,12 @@ def _scraped_every(target: Mapping[str, Any]) -> float:
 
 
 def _number(plan: Plan, expression: str) -> float | None:
-    result = _api(plan, "query?" + urlencode({"query": expression}))["result"]
+    result = _results(plan, expression)
     return float(result[0]["value"][1]) if result else None
+
+
+def _results(plan: Plan, expression: str) -> list[Mapping[str, Any]]:
+    return list(_api(plan, "query?" + urlencode({"query": expression}))["result"])
 
 
 def _quoted(text: str) -> str:
@@ -162,7 +193,11 @@ def _rules(groups: list[Mapping[str, Any]], names: tuple[str, ...]) -> Iterator[
 
 
 def _firing(alerts: list[Mapping[str, Any]]) -> Finding:
-    firing = Counter(printable(alert["labels"]["alertname"], 60) for alert in alerts if alert["state"] == "firing")
+    firing = Counter(
+        printable(alert["labels"]["alertname"], 60)
+        for alert in alerts
+        if alert["state"] == "firing" and alert["labels"]["alertname"] != _ALWAYS
+    )
     if not firing:
         return ok("alerts", "none is firing")
     named = ", ".join(f"{name} ({count})" if count > 1 else name for name, count in sorted(firing.items()))

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from gpt_trader_telemetry import settings as known
-from gpt_trader_telemetry import thresholds
+from gpt_trader_telemetry import thresholds, variables
 from gpt_trader_telemetry.doctor.asking import read_token
 from gpt_trader_telemetry.doctor.finding import Finding, ok, problem, skipped, warning
 from gpt_trader_telemetry.errors import ConfigurationError
@@ -19,7 +18,7 @@ BEGINNINGS: Final = ("GPT_TRADER_", "COINBASE_TRADER_", "OTEL_")
 """How the names of the variables begin that the doctor looks at."""
 
 _OURS: Final = frozenset(
-    {variable for variable, *_ in known.VARIABLES} | set(thresholds.VARIABLES) | {"COINBASE_TRADER_METRIC_PREFIX"}
+    {variable for variable, *_ in variables.VARIABLES} | set(thresholds.VARIABLES) | {"COINBASE_TRADER_METRIC_PREFIX"}
 )
 _LOOPBACK: Final = ("127.", "localhost", "::1")
 _PORTS: Final = {"grpc": 4317, "http/protobuf": 4318}

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from gpt_trader_telemetry.exporter.profile import Profile
+from gpt_trader_telemetry.runtime_data.database import open_file
 
 __all__ = ["load_cursor", "save_cursor"]
 
-VERSION: Final = 2
+VERSION: Final = 3
 _LARGEST: Final = 256 << 20
 
 
@@ -48,10 +49,12 @@ class _UnusableError(Exception):
 
 
 def _read(path: Path) -> tuple[dict[str, Any], float]:
-    if path.stat().st_size > _LARGEST:
+    with open_file(path) as file:
+        raw = file.read(_LARGEST + 1)
+    if len(raw) > _LARGEST:
         raise _UnusableError("it is too large")
     try:
-        document = json.loads(path.read_text("utf-8"))
+        document = json.loads(raw)
         version, saved, digest, began = (document[key] for key in ("version", "profiles", "digest", "began"))
         began = float(began)
     except (ValueError, TypeError, KeyError, RecursionError):

@@ -6,18 +6,17 @@ from typing import NamedTuple
 
 from gpt_trader_telemetry.exporter.position import Position, Reading
 from gpt_trader_telemetry.exporter.superseded import Superseded
-from gpt_trader_telemetry.exporter.tally import COUNTED, KINDS
-from gpt_trader_telemetry.runtime_data.log import (
+from gpt_trader_telemetry.exporter.tally import COUNTED_ROWS, KINDS
+from gpt_trader_telemetry.runtime_data.column_clock import time_of
+from gpt_trader_telemetry.runtime_data.database import DamageError, telling_damage
+from gpt_trader_telemetry.runtime_data.log import read_window
+from gpt_trader_telemetry.runtime_data.rows import (
     EVENTS_DB,
-    WINDOW,
-    Window,
     first_id,
     greatest_id,
     last_id,
     newest_upto,
-    read_window,
     row_at,
-    time_of,
 )
 from gpt_trader_telemetry.runtime_data.skipped import Skipped, Why
 
@@ -27,8 +26,8 @@ class Followed(NamedTuple):
 
     newest: float | None
     """When the newest row that was read was written."""
-    damage: Exception | None
-    """What SQLite says of a damaged place, where there is one; all rows before it were taken."""
+    damage: DamageError | None
+    """What is to be said where the database is damaged; all rows that can be read were taken."""
 
 
 def follow_rows(connection: sqlite3.Connection, position: Position, reading: Reading, file: str) -> Followed:
@@ -38,72 +37,50 @@ def follow_rows(connection: sqlite3.Connection, position: Position, reading: Rea
     """
     damage = None
     try:
-        _follow(connection, position, reading, file)
-    except sqlite3.OperationalError:
-        raise
-    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        with telling_damage():
+            _follow(connection, position, reading, file)
+    except DamageError as error:
         damage = error
+    if position.lost:
+        damage = DamageError("some of its rows cannot be read")
     newest = None
-    with suppress(sqlite3.DatabaseError, UnicodeDecodeError):
+    with suppress(DamageError), telling_damage():
         row = newest_upto(connection, position.place)
         newest = None if row is None else time_of(connection, row)
     return Followed(newest, damage)
 
 
 def _follow(connection: sqlite3.Connection, position: Position, reading: Reading, file: str) -> None:
-    last = last_id(connection)  # where the end is damaged, above any: then reading goes on to the damage
+    last = last_id(connection)
     file = f"{file}:{_made(connection)}"
     if not _is_same_log(connection, position, file):
         _resume(connection, position, reading)
     position.file = file
     _count_pruned(connection, position, reading.skipped)
-    began, total = position.place, min(last, greatest_id(connection))
-    while position.place < last:
-        first = first_id(connection, position.place)
-        if first is None:
-            return
-        window, marks, skipped = _read(connection, first, last)
+    began = after = position.place
+    while after < last:
+        skipped = Skipped()
+        window = read_window(
+            connection, after, last, KINDS, skipped=skipped, counted=COUNTED_ROWS, superseded=Superseded()
+        )
+        after = window.upto
         for kind, number in window.counts.items():
             reading.count(kind, number)
         for event in window.events:
             reading.take(event)
+        if window.lost:
+            skipped.add(EVENTS_DB, Why.DAMAGED, position.lose(after, window.lost))
         reading.skipped.counts.update(skipped.counts)
-        before = position.place
-        position.move(marks)
-        if position.place <= before:  # a damaged tree leads back: reading on would never end
-            raise sqlite3.DatabaseError("the log's rows are out of order")
-        reading.progress(position.place - began, max(total, position.place) - began)
-
-
-def _read(connection: sqlite3.Connection, first: int, last: int) -> tuple[Window, list[tuple[int, str]], Skipped]:
-    """Read a window that begins with the row ``first``; where it holds damage, the part before that.
-
-    Return it with the places it moves on to and what was skipped in it.
-    """
-    end = min(last, first + WINDOW - 1)
-    while True:
-        skipped = Skipped()
-        try:
-            window = read_window(
-                connection, first - 1, end, KINDS, skipped=skipped, counted=COUNTED, superseded=Superseded()
-            )
-            reached = newest_upto(connection, window.upto)
-        except sqlite3.OperationalError:
-            raise
-        except (sqlite3.DatabaseError, UnicodeDecodeError):
-            if end <= first:
-                raise
-            end = first + (end - first) // 2
-        else:
-            marks = [(row.id, row.fingerprint) for row in window.newest]
-            return window, marks if reached is None else [*marks, (reached.id, reached.fingerprint)], skipped
+        position.move([(row.id, row.fingerprint) for row in window.newest])
+        reading.progress(after - began, last - began)
 
 
 def _made(connection: sqlite3.Connection) -> str:
     """Return when the bot made the database, as it notes; file systems soon give an inode to another file."""
     try:
-        made = connection.execute("SELECT min(applied_at) FROM schema_version").fetchone()[0]
-    except sqlite3.OperationalError:  # no such table
+        with telling_damage():
+            made = connection.execute("SELECT min(applied_at) FROM schema_version").fetchone()[0]
+    except (sqlite3.OperationalError, DamageError):  # no such table, or not to be read
         return ""
     return made.decode("utf-8", "replace") if isinstance(made, bytes) else ""
 
@@ -133,7 +110,8 @@ def _resume(connection: sqlite3.Connection, position: Position, reading: Reading
 def _count_pruned(connection: sqlite3.Connection, position: Position, skipped: Skipped) -> None:
     if not position.place:
         return
-    first = first_id(connection, position.place)
-    if first is not None and first > position.place + 1:
-        # The bot numbers its rows without gaps.
-        skipped.add(EVENTS_DB, Why.PRUNED, first - position.place - 1)
+    with suppress(DamageError):  # what is hidden there is counted as that
+        first = first_id(connection, position.place)
+        if first is not None and first > position.place + 1:
+            # The bot numbers its rows without gaps.
+            skipped.add(EVENTS_DB, Why.PRUNED, first - position.place - 1)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from gpt_trader_telemetry.exporter.position import DENSE, Position, Reading
-from gpt_trader_telemetry.runtime_data.database import UnreadableError, trouble_of_os
+from gpt_trader_telemetry.runtime_data.database import UnreadableError, open_file, trouble_of_os
 from gpt_trader_telemetry.runtime_data.event import Event
 from gpt_trader_telemetry.runtime_data.lines import Block, LineReader, blocks
 from gpt_trader_telemetry.runtime_data.record import LARGEST
@@ -46,7 +46,7 @@ class LinesFollower:
     def _poll(self) -> None:
         self._leave_behind()
         if self._file is None:
-            self._file = self._path.open("rb")
+            self._file = open_file(self._path)
         file, position = self._file, self._position
         if position.place and not _stands(file, position.place, position.mark):
             self._resume(file)
@@ -96,7 +96,7 @@ class LinesFollower:
             self._begin_again()
 
     def _begin_again(self) -> None:
-        self._position.marks.clear()
+        self._position.restart()
         self._reader = LineReader(self._reading.skipped)
         self._reading.restarted()
 

@@ -45,6 +45,8 @@ class Position:
     """Places and their marks, oldest first; the last is where reading goes on."""
     file: str | None = None
     """Which file it was: a second witness, for where the rows that are marked are gone."""
+    lost: int = 0
+    """The id up to which damage hid rows; 0 where none is hidden that is not before a log that was replaced."""
 
     @property
     def place(self) -> int:
@@ -58,21 +60,38 @@ class Position:
 
     def move(self, marks: list[tuple[int, str]]) -> None:
         """Go on to the last of these places."""
-        self.marks += [mark for mark in marks if mark[0] > self.place]
+        new = [mark for mark in marks if mark[0] > self.place]
+        if new and new[0][0] <= self.lost:  # it can be read after all, as where a copy was still being made
+            self.lost = 0
+        self.marks += new
         while len(self.marks) > 2 * DENSE:
             self.marks[:-DENSE] = self.marks[:-DENSE:2]
+
+    def lose(self, upto: int, number: int) -> int:
+        """Note that damage hides so many ids up to one; return how many of them were not known to be hidden."""
+        new = min(number, max(0, upto - self.lost))
+        self.lost = max(self.lost, upto)
+        return new
+
+    def restart(self) -> None:
+        """Go to the beginning: it is another log."""
+        self.marks.clear()
+        self.lost = 0
 
     def go_back(self, stands: Callable[[int, str], bool]) -> bool:
         """Go back to the last mark that still stands; false if none does, and reading begins again."""
         while self.marks and not stands(*self.marks[-1]):
             self.marks.pop()
+        if not self.marks:
+            self.restart()
         return bool(self.marks)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON types."""
-        return {"source": self.source, "marks": self.marks, "file": self.file}
+        return {"source": self.source, "marks": self.marks, "file": self.file, "lost": self.lost}
 
     @classmethod
     def from_json(cls, saved: dict[str, Any]) -> "Position":
         """Return what ``as_json`` gave."""
-        return cls(saved["source"], [(int(place), str(mark)) for place, mark in saved["marks"]], saved["file"])
+        marks = [(int(place), str(mark)) for place, mark in saved["marks"]]
+        return cls(saved["source"], marks, saved["file"], saved["lost"])

@@ -14,7 +14,8 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from gpt_trader_telemetry._version import __version__
 from gpt_trader_telemetry.errors import ConfigurationError
 from gpt_trader_telemetry.exporter.cursor import load_cursor, save_cursor
-from gpt_trader_telemetry.exporter.profile import Profile, Published, Stopped
+from gpt_trader_telemetry.exporter.profile import Profile, Stopped
+from gpt_trader_telemetry.exporter.state import Published
 from gpt_trader_telemetry.exporter.view import View
 from gpt_trader_telemetry.http.access import BearerToken, server_context
 from gpt_trader_telemetry.http.app import App, Handler, Request, Response, compressed, json_response, metrics_route
@@ -76,7 +77,7 @@ class Exporter:
     ) -> None:
         names = [paths.profile for paths in profiles]
         if not names or len(set(names)) < len(names):
-            raise ConfigurationError("an exporter needs at least one profile, and each of them once")
+            raise ConfigurationError(f"an exporter needs one profile or more, and each once; it was given {names}")
         self._options = options or Options()
         self._tell = tell
         self._stopping = threading.Event()
@@ -150,7 +151,7 @@ class Exporter:
         options = self._options
         token = None if options.token_file is None else BearerToken.from_file(options.token_file)
         if options.tls_key is not None and options.tls_certificate is None:
-            raise ConfigurationError("a TLS key is given without a certificate")
+            raise ConfigurationError("a TLS key is given without a certificate; give --tls-certificate too")
         context = None if options.tls_certificate is None else server_context(options.tls_certificate, options.tls_key)
         app = App(
             self.routes(),

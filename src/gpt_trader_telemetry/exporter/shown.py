@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gpt_trader_telemetry.health.redaction import REDACTED, names_a_secret
-from gpt_trader_telemetry.health.scrub import CUT, scrub_text
+from gpt_trader_telemetry.health.scrub import CUT, scrub_symbol, scrub_text
 
 __all__ = ["without_secrets"]
 
@@ -14,6 +14,8 @@ _LONGEST: Final = 8192
 """Characters of one text."""
 _BY_SYMBOL: Final = frozenset({"positions", "by_symbol"})
 """Fields whose keys are symbols: KEY-USD and COOKIE-USD are traded, and name no secret."""
+
+_SYMBOL: Final = "symbol"
 
 
 def without_secrets(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,8 +29,10 @@ def without_secrets(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def _mapping(mapping: Mapping[str, Any], depth: int, *, keys_are_symbols: bool) -> dict[str, Any]:
     return {
-        scrub_text(name): REDACTED
+        (scrub_symbol if keys_are_symbols else scrub_text)(name): REDACTED
         if _is_hidden(name, value, keys_are_symbols=keys_are_symbols)
+        else scrub_symbol(value)
+        if name == _SYMBOL and isinstance(value, str)
         else _value(value, depth + 1, keys_are_symbols=name in _BY_SYMBOL)
         for name, value in mapping.items()
     }

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gpt_trader_telemetry.runtime_data.event import Event
-from gpt_trader_telemetry.runtime_data.log import Row
 from gpt_trader_telemetry.runtime_data.metrics import NUMBERS, numbers_of, read_account
 from gpt_trader_telemetry.runtime_data.record import CYCLE_METRICS, METRIC
+from gpt_trader_telemetry.runtime_data.rows import Row
 from gpt_trader_telemetry.runtime_data.values import fields_of, finite
 
 __all__ = ["Superseded"]

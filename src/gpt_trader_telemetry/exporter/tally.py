@@ -1,27 +1,36 @@
 """What is known of one profile: figures, counts and the newest events, taken in one event at a time."""
 
+import hashlib
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Final, Self
 
+from gpt_trader_telemetry.exporter.shown import without_secrets
+from gpt_trader_telemetry.health.scrub import scrub_text
 from gpt_trader_telemetry.runtime_data.event import Event
+from gpt_trader_telemetry.runtime_data.log import Counted
 from gpt_trader_telemetry.runtime_data.metrics import CycleMetrics, MetricsFile, numbers_of
 from gpt_trader_telemetry.runtime_data.record import CYCLE_METRICS, METRIC
 from gpt_trader_telemetry.runtime_data.skipped import Why
+from gpt_trader_telemetry.runtime_data.trades import EXECUTED, TRADE, is_executed
 from gpt_trader_telemetry.runtime_data.values import text
 
-__all__ = ["COUNTED", "KINDS", "FileCounter", "Tally"]
+__all__ = ["COUNTED", "COUNTED_ROWS", "KINDS", "FileCounter", "Tally"]
 
 COUNTED: Final[Mapping[str, str]] = {
     "preview_reject": "order_preview_failures_total",
-    "trade": "trades_executed_total",
+    TRADE: "trades_executed_total",
     "trade_gate_blocked": "trades_blocked_total",
     "websocket_reconnect": "websocket_reconnects_total",
     "stale_mark_detected": "stale_marks_total",
     "unfilled_order_alert": "unfilled_orders_total",
 }
 """The counter of each kind of event that is counted."""
+
+COUNTED_ROWS: Final[Counted] = {kind: EXECUTED if kind == TRADE else () for kind in COUNTED}
+"""The same as what the database counts by itself; trades of other statuses are looked at one by one."""
 
 FROM_FILE: Final[Mapping[str, str]] = {
     "trades_executed_total": "trades_executed",
@@ -89,18 +98,18 @@ class Tally:
         kind = event.kind
         counter = COUNTED.get(kind)
         if counter is not None:
-            self.counts[counter] += 1
+            self.counts[counter] += kind != TRADE or is_executed(event.payload)
         elif kind == CYCLE_METRICS:
             self.cycles.take(event.payload, event.at, note)
-        elif kind in {_TRIGGERED, _CLEARED}:
-            self._take_breaker(kind, text(event.payload.get("rule")) or "")
+        elif kind in (_TRIGGERED, _CLEARED):
+            self._take_breaker(kind, _known_by(text(event.payload.get("rule")) or ""))
         elif kind == _ACCOUNT:
             self.cycles.take_account(event.payload, event.at, note)
             self.latest_account_snapshot = _shown(event)
         else:
             if kind == _PREVIEW:
                 self.latest_order_preview = _shown(event)
-            if not self.cycles.latest and numbers_of(event.payload):
+            if event.wrapped and not self.cycles.latest and numbers_of(event.payload):
                 self.others.take(event.payload, event.at, note)
 
     def _take_breaker(self, kind: str, rule: str) -> None:
@@ -137,8 +146,19 @@ class Tally:
         """The log's figures; account snapshots count whether or not there are cycle metrics."""
         return (self.cycles,) if self.cycles.latest else (self.cycles, self.others)
 
+    def copy(self) -> Self:
+        """Return one that taking events changes apart; what the bot wrote is shared, and never changed."""
+        return replace(
+            self,
+            counts=dict(self.counts),
+            open_rules=list(self.open_rules),
+            cycles=self.cycles.copy(),
+            others=self.others.copy(),
+            counter_sources=dict(self.counter_sources),
+        )
+
     def as_json(self) -> dict[str, Any]:
-        """Return all of it as JSON types."""
+        """Return all of it as JSON types; of what the bot wrote only what ``/metrics.json`` shows."""
         return {
             "counts": self.counts,
             "open_rules": self.open_rules,
@@ -147,8 +167,8 @@ class Tally:
             "file": _metrics_json(self.file),
             "file_counters": {name: [item.total, item.last] for name, item in self.file_counters.items()},
             "counter_sources": self.counter_sources,
-            "latest_order_preview": self.latest_order_preview,
-            "latest_account_snapshot": self.latest_account_snapshot,
+            "latest_order_preview": self.latest_order_preview and without_secrets(self.latest_order_preview),
+            "latest_account_snapshot": self.latest_account_snapshot and without_secrets(self.latest_account_snapshot),
         }
 
     @classmethod
@@ -181,5 +201,12 @@ def _shown(event: Event) -> dict[str, Any]:
     return {**event.payload, "type": event.kind, "timestamp": event.at}
 
 
+@lru_cache(maxsize=1024)
+def _known_by(rule: str) -> str:
+    """Return what a rule is known by, in the cursor file too: its name, or a digest where that looks like a secret."""
+    return rule if scrub_text(rule) == rule else hashlib.sha256(rule.encode()).hexdigest()[:16]
+
+
 def _metrics_json(metrics: CycleMetrics) -> dict[str, Any]:
-    return {name: getattr(metrics, name) for name in CycleMetrics.__slots__}
+    fields = {name: getattr(metrics, name) for name in CycleMetrics.__slots__}
+    return {**fields, "latest": without_secrets(metrics.latest)}

@@ -14,8 +14,8 @@ from gpt_trader_telemetry.catalog import (
     Metric,
 )
 from gpt_trader_telemetry.exported import FAMILIES
-from gpt_trader_telemetry.exporter.profile import Published
 from gpt_trader_telemetry.exporter.series import Sample, metric_of
+from gpt_trader_telemetry.exporter.state import Published
 from gpt_trader_telemetry.pipeline.exposition import END, OPENMETRICS, LabelTexts, header, negotiate, samples
 from gpt_trader_telemetry.pipeline.points import metric_of as points_of
 from gpt_trader_telemetry.recording.bound import Cell, Collected

@@ -67,6 +67,10 @@ _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}
 _DIGITS_AMONG_LETTERS: Final = re.compile(r"(?<=[A-Za-z])\d+|\d+(?=[A-Za-z])")
 _STEPS: Final = re.compile(r"(?<=[a-z0-9])[A-Z]|(?<=[A-Za-z])[0-9]|(?<=[0-9])[a-z]")
 
+# Pieces of a symbol: tickers, dates, strikes; a contract's number or its address on a chain.
+_PIECE: Final = r"(?:[A-Z0-9]{1,24}|[A-Za-z0-9]{1,12}|\d+|0x[0-9a-fA-F]{40}|[1-9A-HJ-NP-Za-km-z]{32,44})"
+_SYMBOL: Final = re.compile(rf"[@#$]?{_PIECE}(?:[-_/.: ]{_PIECE})*")
+
 _WORD_LIKE: Final = 20
 _LONG_FOR_A_WORD: Final = 32
 _TOO_LONG_FOR_A_WORD: Final = 48
@@ -80,6 +84,15 @@ def names_a_secret(name: str) -> bool:
     (True, True, False)
     """
     return _TELLING_KEY.search(name) is not None
+
+
+def is_symbol(name: str) -> bool:
+    """Tell whether ``name``, where a symbol is expected, can be one; many a contract's looks as random as a key.
+
+    >>> is_symbol("BIT-28FEB26-CDE"), is_symbol("KEY-USD"), is_symbol("sk_live_51H8abcdEFGH")
+    (True, True, False)
+    """
+    return _SYMBOL.fullmatch(name) is not None and _PREFIXED.search(name) is None
 
 
 def without_secrets(text: str) -> str:

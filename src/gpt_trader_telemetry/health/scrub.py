@@ -9,7 +9,7 @@ from itertools import islice
 from numbers import Integral, Real
 from typing import Any, Final
 
-from gpt_trader_telemetry.health.redaction import REDACTED, names_a_secret, without_secrets
+from gpt_trader_telemetry.health.redaction import REDACTED, is_symbol, names_a_secret, without_secrets
 
 MAX_TEXT: Final = 500
 """Characters of one text."""
@@ -47,6 +47,15 @@ def scrub_text(value: object, limit: int = MAX_TEXT) -> str:
     if longer or len(text) > limit:
         return text[: max(0, limit - len(CUT))] + CUT
     return text
+
+
+def scrub_symbol(name: str) -> str:
+    """Return what stands in a symbol's place: a symbol as it is, whatever it looks like; anything else without secrets.
+
+    >>> scrub_symbol("TOKEN:USD"), scrub_symbol("api_key=hunter2")
+    ('TOKEN:USD', 'api_key=[redacted]')
+    """
+    return name if is_symbol(name) else scrub_text(name)
 
 
 def scrub(value: object) -> Any:

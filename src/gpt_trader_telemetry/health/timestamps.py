@@ -1,12 +1,9 @@
 """Ages of the timestamps that a bot keeps, in whichever form it keeps them."""
 
-import math
 from datetime import UTC, datetime
-from numbers import Real
 from typing import Final
 
-_DIVISORS: Final = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
-"""Above these, Unix time is in nanoseconds, microseconds, milliseconds: exchanges send all of them."""
+from gpt_trader_telemetry.runtime_data.values import unix_time as written_time
 
 FUTURE: Final = 60.0
 """Seconds that a timestamp may be ahead, for clocks that differ; further, it says nothing of its age."""
@@ -15,36 +12,19 @@ FUTURE: Final = 60.0
 def unix_time(value: object) -> float | None:
     """Return a timestamp as Unix seconds; None for what is none, which 0 is too.
 
-    Numbers, datetimes (naive ones are UTC), ISO 8601 text, numbers as text.
+    Everything that files are read for, and objects: datetimes (naive ones are UTC), whatever is a number.
 
     >>> unix_time("2026-02-06T00:00:00Z"), unix_time(1770336000000), unix_time(0), unix_time("soon")
     (1770336000.0, 1770336000.0, None, None)
     """
     try:
-        seconds = _seconds(value)
-    except (ValueError, OverflowError, OSError):
+        if isinstance(value, datetime):
+            value = (value if value.tzinfo is not None else value.replace(tzinfo=UTC)).timestamp()
+        elif not isinstance(value, str | bool) and hasattr(value, "__float__"):
+            value = float(value)
+    except (TypeError, ValueError, OverflowError, OSError):
         return None
-    if seconds is None or not math.isfinite(seconds) or seconds <= 0:
-        return None
-    for limit, divisor in _DIVISORS:
-        if seconds >= limit:
-            return seconds / divisor
-    return seconds
-
-
-def _seconds(value: object) -> float | None:
-    if isinstance(value, datetime):
-        return (value if value.tzinfo is not None else value.replace(tzinfo=UTC)).timestamp()
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, Real):
-        return float(value)
-    if not isinstance(value, str):
-        return float(value) if hasattr(value, "__float__") else None
-    try:
-        return float(value)
-    except ValueError:
-        return _seconds(datetime.fromisoformat(value.strip()))
+    return written_time(value)
 
 
 def age_of(value: object, now: float) -> float | None:

@@ -55,15 +55,17 @@ class Seat:
         with suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
 
-    def finish(self) -> None:
+    def finish(self, on_error: Callable[[BaseException], None]) -> None:
         """Close the connection once the answer under way, if any, has been taken."""
         try:
             if self.protocol is None:
                 self.abort()
             else:
                 self.protocol.shutdown()
-        except Exception:
+        except Exception as error:
             self.abort()
+            with suppress(Exception):  # the others are to be closed as well
+                on_error(error)
 
 
 class ConnectionGuard:

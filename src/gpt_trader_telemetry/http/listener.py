@@ -171,7 +171,7 @@ class Listener:
         self._close_listening()
         self.guard.on_empty = self._loop.stop
         for seat in self.guard.seats:
-            seat.finish()
+            seat.finish(self._on_error)
         if self.guard.seats:
             self._loop.call_later(grace, self._loop.stop)
         else:

@@ -1,11 +1,15 @@
-"""Finding an argument of a call by its parameter's name."""
+"""Finding an argument of a call by its parameter's name: an order's side and decision id too."""
 
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
+from gpt_trader_telemetry.catalog import ORDER_SUBMISSION
+from gpt_trader_telemetry.errors import UsageError
 from gpt_trader_telemetry.instrument.site import NOTHING
+
+_SIDE: Final = ORDER_SUBMISSION.labels[2]
 
 ReadArgument = Callable[[tuple[Any, ...], Mapping[str, Any]], Any]
 """Gives the argument's value from a call's args and kwargs, or NOTHING."""
@@ -56,3 +60,35 @@ def _given_to_partial(function: Callable[..., Any], name: str) -> Any:
         return NOTHING
     given = inspect.signature(function.func).bind_partial(*function.args, **function.keywords)
     return {**given.kwargs, **given.arguments}.get(name, NOTHING)
+
+
+def side_reader(function: Callable[..., Any], side: object, side_of: Callable[..., object] | None) -> ReadArgument:
+    """Return what finds an order's side; a UsageError where it cannot be found."""
+    if side_of is not None:
+        return lambda args, kwargs: side_of(*args, **kwargs)
+    read = argument_reader(function, side if isinstance(side, str) else "side")
+    if read is not None and (side is None or isinstance(side, str)):
+        return read
+    spelled = "unknown" if side is None else _SIDE.spell(side)
+    if spelled == "unknown":
+        wanted = "a parameter named 'side'" if side is None else f"a parameter named {side!r}, nor is it buy or sell"
+        raise UsageError(
+            f"order_submission: {name_of(function)} has not {wanted}; name the parameter that holds the side, "
+            'give "buy" or "sell", or side_of=callable'
+        )
+    return lambda _args, _kwargs: spelled
+
+
+def id_reader(function: Callable[..., Any], decision_id: object) -> ReadArgument | None:
+    """Return what finds an order's decision id, where one is declared; a UsageError where it cannot be found."""
+    if decision_id is NOTHING or decision_id is None:
+        return None
+    read = argument_reader(function, decision_id) if isinstance(decision_id, str) else None
+    if read is None:
+        raise UsageError(f"order_submission: {name_of(function)} has no parameter {decision_id!r} for decision_id")
+    return read
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """Return the name of a function for messages."""
+    return getattr(function, "__qualname__", repr(function))

@@ -41,6 +41,7 @@ class BrokerCall(Scope):
             self.site.succeeded(seconds)
         else:
             self.site.failed(verdict, seconds)
+            self.tell(verdict.reason, reason=verdict.reason)
 
 
 class BrokerCallSite(Site):
@@ -76,6 +77,10 @@ class BrokerCallSite(Site):
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> BrokerCall:
         """Begin a call."""
         return opened(BrokerCall(), self)
+
+    def describe_span(self) -> tuple[str, str, Mapping[str, str]]:
+        """Return the name, the kind and the attributes of the spans of this place."""
+        return f"broker_call {self._operation}", "client", {"operation": self._operation}
 
     def record_error(self, error: BaseException, seconds: float) -> None:
         """Record a call that raised."""

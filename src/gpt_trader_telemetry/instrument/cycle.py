@@ -26,12 +26,13 @@ _OWN_HISTOGRAMS: Final[dict[str, Metric]] = {
 class DurationSite(Site):
     """A place whose duration is recorded by whether it went well."""
 
-    __slots__ = ("_ok", "_wrong")
+    __slots__ = ("_ok", "_phase", "_wrong")
 
-    def __init__(self, ok: tuple[Series, ...], wrong: tuple[Series, ...]) -> None:
+    def __init__(self, ok: tuple[Series, ...], wrong: tuple[Series, ...], phase: str | None = None) -> None:
         super().__init__()
         self._ok = ok
         self._wrong = wrong
+        self._phase = phase
 
     def bind(self, recorder: Recorder) -> None:
         """Bind the series of a run that went well."""
@@ -40,6 +41,12 @@ class DurationSite(Site):
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Scope:
         """Begin a run."""
         return opened(Scope(), self)
+
+    def describe_span(self) -> tuple[str, str, Mapping[str, str]]:
+        """Return the name, the kind and the attributes of the spans of this place."""
+        if self._phase is None:
+            return "cycle", "internal", {}
+        return f"phase {self._phase}", "internal", {"phase": self._phase}
 
     def record_error(self, error: BaseException, seconds: float) -> None:
         """Record a run that raised."""
@@ -77,4 +84,4 @@ def phase(name: str, *, slot: Slot = DEFAULT) -> Instrument[Scope]:
     profile = (PROFILE_DURATION, (("phase", spelled),))
     own = _OWN_HISTOGRAMS.get(spelled)
     ok, wrong = ((profile,) if own is None else (profile, (own, (("result", result),))) for result in ("ok", "error"))
-    return Instrument(lambda _function: DurationSite(ok, wrong), (phase, spelled), slot, misuse=unnamed)
+    return Instrument(lambda _function: DurationSite(ok, wrong, spelled), (phase, spelled), slot, misuse=unnamed)

@@ -11,7 +11,7 @@ from gpt_trader_telemetry.instrument.orders import orders_around
 from gpt_trader_telemetry.instrument.site import Scope, Site, opened
 from gpt_trader_telemetry.instrument.verdicts import Classify, judged, misuse_of_classifier, misuse_of_name
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
-from gpt_trader_telemetry.recording.recorder import LabelSet, Recorder
+from gpt_trader_telemetry.recording.recorder import Faults, LabelSet, Recorder
 
 _CATEGORY: Final = GUARD_TRIPS.labels[1]
 _RECOVERABLE: Final = GUARD_TRIPS.labels[2]
@@ -38,13 +38,20 @@ class GuardRun(Scope):
         """Record the run; what was said comes before an exception, and that before the value."""
         tripped = self._said
         if tripped is None and error is not None:
-            self.site.record_error(error, seconds)
+            tripped = self.site.record_error(error, seconds)
+            self._tell(tripped)
             return
         tripped = tripped or self.site.trip_of_value(self)
         if tripped is None:
             self.site.succeeded(seconds)
         else:
             self.site.count_trip(tripped)
+            self._tell(tripped)
+
+    def _tell(self, tripped: Tripped | None) -> None:
+        if tripped is not None and self.span is not None:
+            category = _spelled(_CATEGORY, tripped.category)
+            self.tell(category, category=category, recoverable=_spelled(_RECOVERABLE, tripped.recoverable) == "true")
 
 
 class GuardSite(Site):
@@ -71,21 +78,29 @@ class GuardSite(Site):
         """Begin a run."""
         return opened(GuardRun(), self)
 
-    def record_error(self, error: BaseException, seconds: float) -> None:
+    def describe_span(self) -> tuple[str, str, Mapping[str, str]]:
+        """Return the name, the kind and the attributes of the spans of this place."""
+        return f"guard {self._name}", "internal", {"guard": self._name}
+
+    def record_error(self, error: BaseException, seconds: float) -> Tripped | None:
         """Count a guard that raised: a trip, unless it was cancelled."""
         if _is_cancellation(error):
             self._count_failure()
-            return
-        recoverable = _attribute(error, "recoverable")
-        self.count_trip(Tripped(_attribute(error, "category"), recoverable))
+            return None
+        faults = None if self.recorder is None else self.recorder.faults
+        tripped = Tripped(_attribute(error, "category", faults), _attribute(error, "recoverable", faults))
+        self.count_trip(tripped)
         for order in orders_around():
             order.trip(error)
+        return tripped
 
     def count_trip(self, tripped: Tripped) -> None:
         """Count a trip and the run that it ended."""
         self._count_failure()
         if self.recorder is not None:
-            labels = self._tripped(_spelled(_CATEGORY, tripped.category), _spelled(_RECOVERABLE, tripped.recoverable))
+            faults = self.recorder.faults
+            category = _spelled(_CATEGORY, tripped.category, faults)
+            labels = self._tripped(category, _spelled(_RECOVERABLE, tripped.recoverable, faults))
             self.recorder.events((GUARD_TRIPS, labels))(1)
 
     def trip_of_value(self, run: GuardRun) -> Tripped | None:
@@ -109,19 +124,23 @@ def _is_cancellation(error: BaseException) -> bool:
     return not isinstance(error, Exception) or isinstance(error, CancelledError)
 
 
-def _attribute(error: BaseException, name: str) -> Any:
-    """Read an attribute of the bot's own exception, whatever reading it does."""
+def _attribute(error: BaseException, name: str, faults: Faults | None = None) -> Any:
+    """Read an attribute of the bot's own exception, whatever reading it does; one that raises says nothing."""
     try:
         return getattr(error, name, None)
-    except Exception:  # a property that raises says nothing
+    except Exception as fault:
+        if faults is not None:
+            faults.note("instrument", f"the {name} of a guard's exception could not be read", fault)
         return None
 
 
-def _spelled(label: Label, value: object) -> str:
+def _spelled(label: Label, value: object, faults: Faults | None = None) -> str:
     """Spell the bot's own value; one whose text cannot be had is none of the closed set."""
     try:
         return label.spell(value)
-    except Exception:
+    except Exception as fault:
+        if faults is not None:
+            faults.note("instrument", f"the {label.name} of a guard's trip has no text", fault)
         return str(label.fallback)
 
 

@@ -23,16 +23,17 @@ set_innermost: Final = _innermost.set
 """Make a scope the innermost of this context."""
 
 finalizing: Final[dict[int, "Scope | None"]] = {}
-"""The innermost scope of the finalizers in the thread that collects garbage, by that thread's id; Python 3.11 alone.
+"""The innermost scope of the finalizers in the thread that collects garbage, by that thread's id.
 
-There the collector may run inside ``ContextVar.set``, and a finalizer that sets a variable of the same context
-frees what the interrupted ``set`` works on: the process dies. So finalizers keep their scopes here.
+On Python 3.11 the collector may run inside ``ContextVar.set``, and a finalizer that sets a variable of the same context
+frees what the interrupted ``set`` works on: the process dies. So finalizers keep their scopes here. On every Python it
+may run while OpenTelemetry holds a lock of its own, which a finalizer would wait for without end: they call it later.
 """
 
 
-def follow_collections() -> None:
-    """Notice from now on that finalizers run, where that matters."""
-    if sys.version_info < (3, 12) and _follow_collection not in gc.callbacks:
+def follow_collections(*, traced: bool) -> None:
+    """Notice from now on that finalizers run, where that matters: on Python 3.11, and where spans are opened."""
+    if (traced or sys.version_info < (3, 12)) and _follow_collection not in gc.callbacks:
         gc.callbacks.append(_follow_collection)
 
 
@@ -41,6 +42,11 @@ def _follow_collection(phase: str, _info: object) -> None:
         finalizing[get_ident()] = innermost()
     else:
         finalizing.pop(get_ident(), None)
+
+
+def is_finalizing() -> bool:
+    """Tell whether this code is a finalizer that may set no variable of its context and call no tracer."""
+    return bool(finalizing) and get_ident() in finalizing
 
 
 def first_open(scope: "Scope | None") -> "Scope | None":

@@ -1,6 +1,6 @@
 """A decorator and a context manager in one, for the process default or for one Telemetry."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from types import TracebackType
 from typing import Any, Final, Generic, TypeVar, cast
 
@@ -25,10 +25,16 @@ class Instrument(Generic[ScopeT]):
     One object may be entered many times, also at once from several threads and tasks.
     """
 
-    __slots__ = ("_key", "_make_site", "_misuse", "_open", "_slot")
+    __slots__ = ("_key", "_make_site", "_misuse", "_open", "_slot", "_told")
 
     def __init__(
-        self, make_site: MakeSite, key: Hashable, slot: Slot = DEFAULT, *, misuse: UsageError | None = None
+        self,
+        make_site: MakeSite,
+        key: Hashable,
+        slot: Slot = DEFAULT,
+        *,
+        misuse: UsageError | None = None,
+        told: Mapping[str, object] | None = None,
     ) -> None:
         self._make_site = make_site
         self._key = key
@@ -37,6 +43,8 @@ class Instrument(Generic[ScopeT]):
         self._misuse = misuse
         """Raised when decorating. A ``with`` statement may have its name from anywhere while the bot trades, so there
         misuse is counted, and what ran is recorded all the same, under the name ``unknown``."""
+        self._told = told
+        """What the span of a ``with`` statement is told, see ``Scope.identify``."""
         self._open: dict[int, Scope] = {}
         """Scopes entered and not left, by id."""
 
@@ -50,7 +58,10 @@ class Instrument(Generic[ScopeT]):
         scope = self._entering_site().open((), {})
         scope.owner = self
         self._open[id(scope)] = scope
-        return cast("ScopeT", scope.__enter__())
+        scope.__enter__()
+        if self._told is not None:
+            scope.identify(**self._told)
+        return cast("ScopeT", scope)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -14,9 +14,10 @@ from gpt_trader_telemetry.instrument.site import Site
 
 def recorded_generator(function: Callable[..., Any], site: Site) -> Callable[..., Generator[Any, Any, Any]]:
     """Return a generator function that does what ``function`` does and records it."""
-    steps_in = site.judges_runs  # what else runs in a context asks only for these
 
     def recorded(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        # What else runs in a context asks only for these.
+        steps_in = site.judges_runs or site.open_span is not None
         scope = site.open(args, kwargs)
         scope = scope.__enter__() if steps_in else scope.resumed(perf_counter())
         try:
@@ -50,9 +51,9 @@ def recorded_generator(function: Callable[..., Any], site: Site) -> Callable[...
 
 def recorded_async_generator(function: Callable[..., Any], site: Site) -> Callable[..., AsyncGenerator[Any, Any]]:
     """Return an asynchronous generator function that does what ``function`` does and records it."""
-    steps_in = site.judges_runs
 
     async def recorded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        steps_in = site.judges_runs or site.open_span is not None
         scope = site.open(args, kwargs)
         scope = scope.__enter__() if steps_in else scope.resumed(perf_counter())
         try:

@@ -14,7 +14,8 @@ from gpt_trader_telemetry.catalog import (
     TRADES_BLOCKED,
 )
 from gpt_trader_telemetry.errors import UsageError
-from gpt_trader_telemetry.instrument.arguments import ArgumentAt, ReadArgument, argument_reader
+from gpt_trader_telemetry.instrument.arguments import ArgumentAt, ReadArgument, id_reader, name_of, side_reader
+from gpt_trader_telemetry.instrument.binding import spelled
 from gpt_trader_telemetry.instrument.innermost import (
     finalizing,
     first_open,
@@ -43,6 +44,7 @@ _SIDE: Final = ORDER_SUBMISSION.labels[2]
 _SIDES: Final = frozenset(_SIDE.values)
 _DISCARDING: Final[dict[str, Observe]] = dict.fromkeys(_SIDE.values, discard)
 _SUCCESS: Final = ("success", "none")
+_UNREADABLE: Final = "an order's side or decision id could not be read"
 _CAUSES: Final = 8
 """Exceptions looked through from an order's own to the guard's that it may have been raised from."""
 _POSSIBLE: Final = (
@@ -63,6 +65,8 @@ class OrderSubmission(Scope):
     asked_within = False
     """Whether an order within this one was sent to the broker."""
     decision_missing = False
+    decision_id: object = None
+    """Of a decorated order with a span, where the parameter that holds it was named."""
     _said: tuple[str, str] | None = None
     _answer: Rejected | Failed | None = None
     """What became of the last submit call made for this order, unless it succeeded."""
@@ -129,10 +133,23 @@ class OrderSubmission(Scope):
             return
         result, reason = self._said or self._judge(error)
         site.count(result, reason, self.side, seconds)
+        if self.span is not None:
+            self._tell(result, reason)
         if self.decision_missing and result != Disposition.BLOCKED.value:
             site.count_missing_decision()
         if self.submits > 1:
             site.count_retries(self.submits - 1)
+
+    def _tell(self, result: str, reason: str) -> None:
+        if self.submits > 1:
+            self.tell(None, retries=self.submits - 1)
+        if result != "success":
+            # What was kept back on our side is no failure, unless an exception says so.
+            self.tell(None if result == Disposition.BLOCKED.value else reason, result=result, reason=reason)
+
+    def span_attributes(self) -> Mapping[str, Any]:
+        """Return what this order's span carries beside what all of its place carry."""
+        return {"side": self.side, **spelled(self.site.recorder, {"decision_id": self.decision_id})}
 
     def _judge(self, error: BaseException | None) -> tuple[str, str]:
         if error is not None:
@@ -240,6 +257,8 @@ class OrderSite(Site):
 
     def begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> OrderSubmission:
         """Begin and enter an order with these arguments: `open` and `step_into` in one frame."""
+        if self.open_span is not None:
+            return self.open(args, kwargs).__enter__()
         order = DecoratedOrder()
         order.site = self
         order.closed = False
@@ -264,9 +283,16 @@ class OrderSite(Site):
         order.submits = 0
         order.unremarkable = not self.judges_values
         order.side = self._side_of(args, kwargs)
-        if self._decision_id is not None and self._misses_decision(args, kwargs):
-            order.miss_decision()
+        if self._decision_id is not None:
+            if self._misses_decision(args, kwargs):
+                order.miss_decision()
+            elif self.open_span is not None:
+                order.decision_id = self._decision_id(args, kwargs)
         return order
+
+    def describe_span(self) -> tuple[str, str, Mapping[str, str]]:
+        """Return the name, the kind and the attributes of the spans of this place."""
+        return "order_submission", "internal", {}
 
     def _side_of(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
         if self.recorder is None:
@@ -289,7 +315,7 @@ class OrderSite(Site):
         if isinstance(fault, INTERRUPTS):
             raise fault
         if self.recorder is not None:
-            self.recorder.faults.note("instrument", "an order's side or decision id could not be read", fault)
+            self.recorder.faults.note("instrument", _UNREADABLE, fault)
 
     def count(self, result: str, reason: str, side: str, seconds: float) -> None:
         """Count an order that ended so."""
@@ -346,61 +372,30 @@ def order_submission(
         given = f"{shown(side_of)} with side={shown(side)}"
         misuse = UsageError(f"side_of must be callable and stands instead of side, not {given}")
     if not isinstance(side, str) and inspect.isroutine(side):
-        raise UsageError(f"order_submission needs parentheses: @order_submission() above {_name(side)}")
-    side_given = spelled(side)
+        raise UsageError(f"order_submission needs parentheses: @order_submission() above {name_of(side)}")
+    side_given = spelled_side(side, slot)
     misses_decision = decision_id is not NOTHING and _is_empty(decision_id)
 
     def make_site(function: Callable[..., Any] | None) -> OrderSite:
         if function is not None:
-            return OrderSite(side_reader(function, side, side_of), _id_reader(function, decision_id), classify)
+            return OrderSite(side_reader(function, side, side_of), id_reader(function, decision_id), classify)
         read_id = (lambda _args, _kwargs: None) if misses_decision else None
         return OrderSite(lambda _args, _kwargs: side_given, read_id, None)
 
-    return Instrument(make_site, (OrderSite, side_given, misses_decision), slot, misuse=misuse)
+    told = None if decision_id is NOTHING else {"decision_id": decision_id}
+    return Instrument(make_site, (OrderSite, side_given, misses_decision), slot, misuse=misuse, told=told)
 
 
-def spelled(side: object) -> str:
+def spelled_side(side: object, slot: Slot = DEFAULT) -> str:
     """Spell a side; one whose text cannot be had is unknown."""
     try:
         return side if side.__class__ is str and side in _SIDES else _SIDE.spell(side)
     except INTERRUPTS:
         raise
-    except BaseException:
+    except BaseException as fault:
+        if slot.recorder is not None:
+            slot.recorder.faults.note("instrument", _UNREADABLE, fault)
         return "unknown"
-
-
-def side_reader(function: Callable[..., Any], side: object, side_of: Callable[..., object] | None) -> ReadArgument:
-    """Return what reads the side of calls of ``function``.
-
-    Raises:
-        UsageError: if it cannot be found this way.
-    """
-    if side_of is not None:
-        return lambda args, kwargs: side_of(*args, **kwargs)
-    read = argument_reader(function, side if isinstance(side, str) else "side")
-    if read is not None and (side is None or isinstance(side, str)):
-        return read
-    fixed = "unknown" if side is None else _SIDE.spell(side)
-    if fixed == "unknown":
-        wanted = "a parameter named 'side'" if side is None else f"a parameter named {side!r}, nor is it buy or sell"
-        raise UsageError(
-            f"order_submission: {_name(function)} has not {wanted}; name the parameter that holds the side, "
-            'give "buy" or "sell", or side_of=callable'
-        )
-    return lambda _args, _kwargs: fixed
-
-
-def _id_reader(function: Callable[..., Any], decision_id: object) -> ReadArgument | None:
-    if decision_id is NOTHING or decision_id is None:
-        return None
-    read = argument_reader(function, decision_id) if isinstance(decision_id, str) else None
-    if read is None:
-        raise UsageError(f"order_submission: {_name(function)} has no parameter {decision_id!r} for decision_id")
-    return read
-
-
-def _name(function: Callable[..., Any]) -> str:
-    return getattr(function, "__qualname__", repr(function))
 
 
 def _is_empty(decision_id: object) -> bool:

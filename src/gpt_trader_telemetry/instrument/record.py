@@ -18,6 +18,7 @@ from gpt_trader_telemetry.catalog import (
     Kind,
     Metric,
     own_metric,
+    row_named,
 )
 from gpt_trader_telemetry.errors import UsageError
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
@@ -47,7 +48,9 @@ def record_counter(name: str, increment: Any = 1, labels: Labels = None, *, slot
         metric = _metric(recorder, name, Kind.COUNTER)
         amount = as_number(metric.name, increment)
         if amount < 0:
-            raise UsageError(f"{metric.name} can only grow; it was given {_short(increment)}")
+            raise UsageError(
+                f"{metric.name} can only grow, and was given {_short(increment)}. What also falls is a gauge"
+            )
         recorder.adder(metric, metric.label_set(labels or {}))(amount)
 
 
@@ -183,19 +186,22 @@ def _metric(recorder: Recorder, name: object, kind: Kind, buckets: Iterable[floa
     if metric is None:
         metric = _new_metric(recorder, name, kind, buckets)
     elif metric.kind is not kind:
-        raise UsageError(f"{metric.name} is a {metric.kind}, not a {kind}")
+        raise UsageError(f"{metric.name} is a {metric.kind}, not a {kind}; use record_{metric.kind}()")
     elif buckets is not None and tuple(map(float, buckets)) != metric.buckets:
         recorder.faults.note("recording", f"the buckets of {metric.name} are set already and stay as they are")
     return metric
 
 
 def _known(recorder: Recorder, name: object) -> Metric | None:
-    return (CATALOG.get(name) or recorder.metrics.get(name)) if isinstance(name, str) else None
+    return (row_named(name) or recorder.metrics.get(name)) if isinstance(name, str) else None
 
 
 def _new_metric(recorder: Recorder, name: object, kind: Kind, buckets: Iterable[float] | None) -> Metric:
     if len(recorder.metrics) >= _MAX_OWN_METRICS:
-        raise UsageError(f"there are {_MAX_OWN_METRICS} metrics of the caller's own already; values are lost")
+        raise UsageError(
+            f"{str(name)[:100]!r} is not recorded: there are {_MAX_OWN_METRICS} metrics of the bot's own already. What "
+            "differs from one value to the next belongs into a label"
+        )
     metric = own_metric(name, kind, buckets)
     meant = difflib.get_close_matches(metric.name, CATALOG, n=1, cutoff=_ALMOST_THE_SAME)
     if meant:
@@ -203,5 +209,7 @@ def _new_metric(recorder: Recorder, name: object, kind: Kind, buckets: Iterable[
     if kind is Kind.HISTOGRAM:
         for suffix in _HISTOGRAM_SUFFIXES:
             if metric.name + suffix in CATALOG or metric.name + suffix in recorder.metrics:
-                raise UsageError(f"the histogram {metric.name} would collide with {metric.name + suffix}")
+                raise UsageError(
+                    f"the histogram {metric.name} would collide with {metric.name + suffix}; give it another name"
+                )
     return recorder.metrics.setdefault(metric.name, metric)

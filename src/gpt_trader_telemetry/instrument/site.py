@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from time import perf_counter
-from types import TracebackType
+from types import CodeType, FunctionType, TracebackType
 from typing import Any, Final, Self, TypeVar
+from weakref import WeakSet
 
+from gpt_trader_telemetry.instrument.binding import spelled
 from gpt_trader_telemetry.instrument.innermost import first_open, follow_collections, step_into, step_out_of
-from gpt_trader_telemetry.recording.recorder import INTERRUPTS, Observe, Recorder
+from gpt_trader_telemetry.recording.recorder import INTERRUPTS, Observe, OpenSpan, Recorder, SpanOfRun
 
 NOTHING: Final = object()
 """Stands for "no value was returned", since None is a value."""
@@ -23,7 +25,7 @@ class Site:
     list. Nothing here raises into the code that it wraps.
     """
 
-    __slots__ = ("__weakref__", "recorder", "succeeded")
+    __slots__ = ("__weakref__", "_bodies", "_wrappers", "open_span", "recorder", "succeeded")
 
     judges_runs: bool = False
     """Whether the outcome depends on the arguments or the returned value: then each run has a scope."""
@@ -34,17 +36,43 @@ class Site:
     def __init__(self) -> None:
         self.recorder: Recorder | None = None
         self.succeeded: Observe = discard
+        self.open_span: OpenSpan | None = None
+        """Opens and enters the span of a run, where there is a tracer."""
+        self._wrappers: WeakSet[FunctionType] | None = None
+        self._bodies: tuple[CodeType, CodeType] | None = None
 
     def attach(self, recorder: Recorder | None) -> None:
         """Record into ``recorder`` from now on."""
         self.recorder = None
         self.succeeded = discard
+        self.open_span = None
         if recorder is not None:
-            follow_collections()
+            follow_collections(traced=recorder.spans is not None)
             with recorder.faults.shield("instrument", "a decorated place could not be bound"):
                 self.bind(recorder)
+                if recorder.spans is not None:
+                    self.open_span = recorder.spans.opener(*self.describe_span())
+        self._choose_bodies()
         # Last, since a run that sees a recorder finds everything bound.
         self.recorder = recorder
+
+    def adopt(self, wrapper: FunctionType, scoped: CodeType) -> None:
+        """Give ``wrapper`` the body ``scoped`` while there is a tracer: only in a scope is there a span.
+
+        So without one nothing is asked at a call. Both bodies have the same closure.
+        """
+        if self._wrappers is None:
+            self._wrappers = WeakSet()
+            self._bodies = (wrapper.__code__, scoped)
+        self._wrappers.add(wrapper)
+        self._choose_bodies()
+
+    def _choose_bodies(self) -> None:
+        if self._wrappers is not None and self._bodies is not None:
+            body = self._bodies[self.open_span is not None]
+            for wrapper in list(self._wrappers):
+                if wrapper.__code__ is not body:
+                    wrapper.__code__ = body
 
     def raised(self, error: BaseException, seconds: float) -> None:
         """Record a run that raised."""
@@ -61,7 +89,11 @@ class Site:
         """Bind the series of this place; set ``succeeded``."""
         raise NotImplementedError
 
-    def record_error(self, error: BaseException, seconds: float) -> None:
+    def describe_span(self) -> tuple[str, str, Mapping[str, str]]:
+        """Return the name, the kind and the attributes of the spans of this place."""
+        raise NotImplementedError
+
+    def record_error(self, error: BaseException, seconds: float) -> object:
         """Record a run that raised."""
         raise NotImplementedError
 
@@ -87,6 +119,7 @@ class Scope:
 
     value: Any = NOTHING
     owner: object = None
+    span: SpanOfRun | None = None
 
     def resumed(self, start: float) -> Self:
         """Count from ``start``, for a run that is finished elsewhere than where it began."""
@@ -96,7 +129,11 @@ class Scope:
     def __enter__(self) -> Self:
         step_into(self)
         if not self.start:
+            if self.site.open_span is not None:
+                self.span = self.site.open_span(self.span_attributes())
             self.start = perf_counter()
+        elif self.span is not None:
+            self.span.enter()
         return self
 
     def __exit__(
@@ -105,9 +142,30 @@ class Scope:
         self.finish(error)
 
     def leave(self) -> None:
-        """Step out of this context; the run goes on and is finished elsewhere."""
+        """Step out of this context; the run goes on and is finished elsewhere.
+
+        What was begun inside, as what follows a future is, still finds what was around it.
+        """
         step_out_of(self)
-        self.outer = None
+        if self.outer is not None:
+            self.outer = first_open(self.outer)
+        if self.span is not None:
+            self.span.leave()
+
+    def identify(self, *, order_id: object = None, symbol: object = None, decision_id: object = None) -> None:
+        """Say which order this is about: attributes of its span, and of no metric. Without a span it does nothing."""
+        if self.span is not None:
+            given = {"order_id": order_id, "symbol": symbol, "decision_id": decision_id}
+            self.span.tell(None, spelled(self.site.recorder, given))
+
+    def span_attributes(self) -> Mapping[str, Any]:
+        """Return what this run's span carries beside what all of its place carry."""
+        return {}
+
+    def tell(self, failure: str | None, **attributes: object) -> None:
+        """Say on the span, where there is one, how the run ended; ``failure`` where it did not go well."""
+        if self.span is not None:
+            self.span.tell(failure, attributes)
 
     def returned(self, value: Any) -> None:
         """Keep what the run returned, where that decides how it ended."""
@@ -122,6 +180,8 @@ class Scope:
         self.closed = True
         step_out_of(self)
         recorder = self.site.recorder
+        if self.span is not None:
+            self.span.enter()  # an exemplar is taken from the span that is current
         if recorder is not None:
             try:
                 self.record(error, seconds)
@@ -131,14 +191,22 @@ class Scope:
                     self.value = NOTHING
                     with recorder.faults.shield("instrument", "an interrupted run could not be recorded"):
                         self.record(interrupt, seconds)
+                self._end_span(interrupt)
                 raise
             except BaseException as fault:
                 recorder.faults.note("instrument", "a run could not be recorded", fault)
+        if self.span is not None:
+            self._end_span(error)
         # Tasks that overlap would else hold one another's scopes, and what they returned, for ever.
         if self.outer is not None:
             self.outer = first_open(self.outer)
         if self.value is not NOTHING:
             self.value = NOTHING
+
+    def _end_span(self, error: BaseException | None) -> None:
+        span, self.span = self.span, None
+        if span is not None:
+            span.end(error)
 
     def record(self, error: BaseException | None, seconds: float) -> None:
         """Record the run; may raise."""

@@ -40,7 +40,7 @@ def judged(scope: Scope, classify: Classify | None) -> Any:
         raise
     except BaseException as fault:
         if scope.site.recorder is not None:
-            scope.site.recorder.faults.note("instrument", "a classifier raised", fault)
+            scope.site.recorder.faults.note("instrument", "a classifier raised; its run counts as a success", fault)
     scope.value = NOTHING
     return verdict
 

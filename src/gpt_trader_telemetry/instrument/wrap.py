@@ -1,9 +1,9 @@
 """Wrapping any kind of callable without changing what it takes, returns or raises.
 
 Two shapes of a kind: with two clock reads and nothing else where every run that returns is a success, and with a
-scope where the outcome depends on arguments or values. Kinds: functions, functions that return awaitables,
-coroutine functions, generator functions and asynchronous generator functions; methods, static and class methods,
-partials and callable objects are these underneath.
+scope where the outcome depends on arguments or values, or where runs have spans. Kinds: functions, functions that
+return awaitables, coroutine functions, generator functions and asynchronous generator functions; methods, static and
+class methods, partials and callable objects are these underneath.
 """
 
 import functools
@@ -75,12 +75,12 @@ def _shape_of(function: AnyCallable, site: Site) -> Shape:
     flags = code.co_flags if type(code) is CodeType else 0
     kind = flags & _KINDS
     if kind == inspect.CO_COROUTINE:
-        return _scoped_coroutine if site.judges_runs else _timed_coroutine
+        return _scoped_coroutine if site.judges_runs else _coroutine
     if kind == inspect.CO_GENERATOR:
         return _awaitable_generator if flags & inspect.CO_ITERABLE_COROUTINE else recorded_generator
     if kind == inspect.CO_ASYNC_GENERATOR:
         return recorded_async_generator
-    return _scoped_function if site.judges_runs else _timed_function
+    return _scoped_function if site.judges_runs else _function
 
 
 def _code_of(function: AnyCallable) -> Any:
@@ -107,7 +107,19 @@ def _recording(function: AnyCallable, *, site: Site, shape: Shape) -> AnyCallabl
     return functools.update_wrapper(shape(function, site), _code_of(function))
 
 
-def _timed_function(function: AnyCallable, site: Site) -> AnyCallable:
+def _function(function: AnyCallable, site: Site) -> AnyCallable:
+    wrapper = _timed_function(function, site)
+    site.adopt(wrapper, _scoped_function(function, site).__code__)
+    return wrapper
+
+
+def _coroutine(function: AnyCallable, site: Site) -> AnyCallable:
+    wrapper = _timed_coroutine(function, site)
+    site.adopt(wrapper, _scoped_coroutine(function, site).__code__)
+    return wrapper
+
+
+def _timed_function(function: AnyCallable, site: Site) -> FunctionType:
     # Most functions return one type always: comparing with the last one seen that cannot be awaited spares the
     # look for `__await__`.
     plain: type = NoneType
@@ -127,10 +139,10 @@ def _timed_function(function: AnyCallable, site: Site) -> AnyCallable:
         site.succeeded(perf_counter() - start)
         return value
 
-    return timed
+    return cast("FunctionType", timed)
 
 
-def _timed_coroutine(function: AnyCallable, site: Site) -> AnyCallable:
+def _timed_coroutine(function: AnyCallable, site: Site) -> FunctionType:
     async def timed(*args: Any, **kwargs: Any) -> Any:
         start = perf_counter()
         try:
@@ -141,12 +153,11 @@ def _timed_coroutine(function: AnyCallable, site: Site) -> AnyCallable:
         site.succeeded(perf_counter() - start)
         return value
 
-    return timed
+    return cast("FunctionType", timed)
 
 
-def _scoped_function(function: AnyCallable, site: Site) -> AnyCallable:
+def _scoped_function(function: AnyCallable, site: Site) -> FunctionType:
     plain: type = NoneType
-    keeps = site.judges_values
 
     def scoped(*args: Any, **kwargs: Any) -> Any:
         nonlocal plain
@@ -161,17 +172,15 @@ def _scoped_function(function: AnyCallable, site: Site) -> AnyCallable:
                 scope.leave()
                 return when_awaited(value, scope)
             plain = type(value)
-        if keeps:
+        if site.judges_values:
             scope.value = value
         scope.finish(None)
         return value
 
-    return scoped
+    return cast("FunctionType", scoped)
 
 
-def _scoped_coroutine(function: AnyCallable, site: Site) -> AnyCallable:
-    keeps = site.judges_values
-
+def _scoped_coroutine(function: AnyCallable, site: Site) -> FunctionType:
     async def scoped(*args: Any, **kwargs: Any) -> Any:
         scope = site.begin(args, kwargs)
         try:
@@ -179,12 +188,12 @@ def _scoped_coroutine(function: AnyCallable, site: Site) -> AnyCallable:
         except BaseException as error:
             scope.finish(error)
             raise
-        if keeps:
+        if site.judges_values:
             scope.value = value
         scope.finish(None)
         return value
 
-    return scoped
+    return cast("FunctionType", scoped)
 
 
 def _awaitable_generator(function: AnyCallable, site: Site) -> AnyCallable:

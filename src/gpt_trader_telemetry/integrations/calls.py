@@ -16,7 +16,7 @@ from gpt_trader_telemetry.instrument.orders import (
     OrderSubmission,
     note_submit,
     orders_around,
-    spelled,
+    spelled_side,
 )
 from gpt_trader_telemetry.instrument.site import NOTHING, Scope, Site, opened
 from gpt_trader_telemetry.instrument.verdicts import Classify, told
@@ -177,7 +177,8 @@ class CallSite(ClientSite):
         if recorder is not None:
             with recorder.faults.shield(COMPONENT, "the side of an order could not be read"):
                 sides = self.sides(args, kwargs)
-        return [spelled(side) for side in sides] if isinstance(sides, list | tuple) else [spelled(sides)]
+        given = sides if isinstance(sides, list | tuple) else [sides]
+        return [spelled_side(side, self.client.slot) for side in given]
 
     def answers(self, value: object, within: Answer) -> list[Answer]:
         """Judge what a call returned; where that says nothing, ``within`` does, what the last order in it came to.

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from gpt_trader_telemetry.errors import UsageError
-from gpt_trader_telemetry.instrument.arguments import argument_reader
+from gpt_trader_telemetry.instrument.arguments import argument_reader, side_reader
 from gpt_trader_telemetry.instrument.broker import SUBMIT
-from gpt_trader_telemetry.instrument.orders import side_reader
 from gpt_trader_telemetry.instrument.verdicts import Classify, misuse_of_classifier, shown
 from gpt_trader_telemetry.instrument.wrap import wrap
 from gpt_trader_telemetry.integrations.calls import Arguments, CallSite, Client, counts_orders

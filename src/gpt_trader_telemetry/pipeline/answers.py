@@ -7,13 +7,15 @@ take a request and reject points of it, and what answers a redirect or a page is
 import json
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 _MOST_SHOWN: Final = 200
 _OK: Final = range(200, 300)
+_RESPONSES: Final[dict[str, Any]] = {"points": ExportMetricsServiceResponse, "spans": ExportTraceServiceResponse}
 
 
 class Outcome(Enum):
@@ -41,20 +43,21 @@ class Answer:
         return self.outcome in {Outcome.DELIVERED, Outcome.REJECTED}
 
 
-def answer_of(response: ExportMetricsServiceResponse, size: int) -> Answer:
-    """Return what a receiver's response says."""
+def answer_of(response: Any, size: int, *, items: str = "points") -> Answer:
+    """Return what a receiver's response says, of points or of spans."""
     partial = response.partial_success
-    return _answer(partial.rejected_data_points, partial.error_message, size)
+    rejected = partial.rejected_data_points if items == "points" else partial.rejected_spans
+    return _answer(rejected, partial.error_message, size, items)
 
 
-def _answer(rejected: int, message: str, size: int) -> Answer:
+def _answer(rejected: int, message: str, size: int, items: str) -> Answer:
     said = printable(message)
     if rejected > 0:
-        return Answer(Outcome.REJECTED, f"{rejected} points were rejected: {said or 'it does not say why'}", size)
+        return Answer(Outcome.REJECTED, f"{rejected} {items} were rejected: {said or 'it does not say why'}", size)
     return Answer(Outcome.DELIVERED, said, size)
 
 
-def answer_over_http(status: int, reason: str, kind: str, body: bytes, size: int) -> Answer:
+def answer_over_http(status: int, reason: str, kind: str, body: bytes, size: int, *, items: str = "points") -> Answer:
     """Return what an answer over HTTP says: its status, its content type and its body."""
     if status not in _OK:
         said = f"HTTP status {status} {printable(reason)}".rstrip()
@@ -62,8 +65,9 @@ def answer_over_http(status: int, reason: str, kind: str, body: bytes, size: int
     try:
         if kind.partition(";")[0].strip().lower() == "application/json":
             partial = json.loads(body or b"{}").get("partialSuccess") or {}
-            return _answer(int(partial.get("rejectedDataPoints") or 0), str(partial.get("errorMessage") or ""), size)
-        return answer_of(ExportMetricsServiceResponse.FromString(body), size)
+            rejected = partial.get("rejectedDataPoints" if items == "points" else "rejectedSpans")
+            return _answer(int(rejected or 0), str(partial.get("errorMessage") or ""), size, items)
+        return answer_of(_RESPONSES[items].FromString(body), size, items=items)
     except (DecodeError, ValueError, TypeError, AttributeError):
         said = f"HTTP status {status} with {printable(kind) or 'a body'} that is no answer of OTLP"
         return Answer(Outcome.REFUSED, said, size)

@@ -2,14 +2,15 @@
 
 import logging
 import os
-import threading
 import time
 from typing import Any
 
 from opentelemetry.metrics import MeterProvider
+from opentelemetry.sdk.resources import Resource
 
 from gpt_trader_telemetry.catalog import TELEMETRY_HEARTBEAT
 from gpt_trader_telemetry.pipeline.delivery import Delivery
+from gpt_trader_telemetry.pipeline.flushing import Flushing
 from gpt_trader_telemetry.pipeline.prometheus import PrometheusRoad
 from gpt_trader_telemetry.recording.plain import PlainRecorder
 from gpt_trader_telemetry.recording.recorder import Faults, Tap
@@ -20,6 +21,9 @@ _logger = logging.getLogger("gpt_trader_telemetry")
 
 class BorrowedPipeline:
     """Records through the OpenTelemetry API."""
+
+    resource: Resource | None = None
+    """The provider's own is its owner's matter."""
 
     def __init__(self, settings: Settings, provider: MeterProvider, *, tap: Tap | None = None) -> None:
         self.meter_provider = provider
@@ -33,6 +37,12 @@ class BorrowedPipeline:
         self.prometheus = self._scrapable(faults)
         self.recorder = PlainRecorder(provider, faults, cardinality_limit=settings.cardinality_limit, tap=tap)
         self.recorder.watch(TELEMETRY_HEARTBEAT, (), time.time)
+        self._begin_flushing()
+
+    def _begin_flushing(self) -> None:
+        force_flush: Any = getattr(self.meter_provider, "force_flush", lambda _milliseconds: True)
+        self.flush = Flushing(force_flush, self.recorder.faults, "the MeterProvider")
+        """Ask the provider to flush. What it answers is what it believes: stock exporters say yes too early."""
 
     def _scrapable(self, faults: Faults) -> PrometheusRoad | None:
         # In OpenTelemetry's SDK since 1.40; a provider of another kind has no readers to add to.
@@ -49,29 +59,10 @@ class BorrowedPipeline:
         """What tells this process from others of its service."""
         return f"pid {os.getpid()}"
 
-    def flush(self, timeout: float) -> Delivery:
-        """Ask the provider to flush. What it answers is what it believes: stock exporters say yes too early."""
-        answer: list[Delivery] = []
-        asking = threading.Thread(target=self._force_flush, args=(timeout, answer), daemon=True)
-        try:
-            asking.start()
-        except RuntimeError:  # Python 3.12 starts no thread while the interpreter ends
-            return Delivery.FAILED
-        asking.join(min(timeout, 1e6))
-        return answer[0] if answer else Delivery.TIMED_OUT
-
-    def _force_flush(self, timeout: float, answer: list[Delivery]) -> None:
-        force_flush: Any = getattr(self.meter_provider, "force_flush", None)
-        try:
-            flushed = force_flush is None or force_flush(timeout * 1000)
-        except Exception as fault:
-            flushed = False
-            self.recorder.faults.note("pipeline", "the MeterProvider could not flush", fault)
-        answer.append(Delivery.DELIVERED if flushed else Delivery.FAILED)
-
     def shutdown(self, timeout: float) -> Delivery:
         """Flush and take our reader away; the provider goes on, it is the caller's."""
         delivery = self.flush(timeout)
+        self.flush.close()
         self.recorder.stop_watching()
         remove_metric_reader: Any = getattr(self.meter_provider, "remove_metric_reader", None)
         if self.prometheus is not None and remove_metric_reader is not None:
@@ -82,5 +73,6 @@ class BorrowedPipeline:
     def restart_after_fork(self) -> None:
         """Replace our locks in a forked child; the provider looks after itself."""
         self.recorder.reset_after_fork()
+        self._begin_flushing()
         if self.prometheus is not None:
             self.prometheus.reset_after_fork()

@@ -3,6 +3,7 @@
 import os
 
 from opentelemetry.metrics import MeterProvider, NoOpMeterProvider
+from opentelemetry.sdk.resources import Resource
 
 from gpt_trader_telemetry.pipeline.delivery import Delivery
 from gpt_trader_telemetry.pipeline.ticker import FOLD_INTERVAL, Ticker
@@ -13,6 +14,8 @@ from gpt_trader_telemetry.settings import Settings
 
 class DisabledPipeline:
     """Records into cells that no road leads from."""
+
+    resource: Resource | None = None
 
     def __init__(self, settings: Settings, *, tap: Tap | None = None) -> None:
         self.recorder = BoundRecorder(cardinality_limit=settings.cardinality_limit, tap=tap)

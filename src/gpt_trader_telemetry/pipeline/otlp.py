@@ -8,7 +8,7 @@ when something is first exported.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -34,16 +34,30 @@ _THREAD_NAME: Final = "gpt-trader-telemetry-otlp"
 
 def make_sender(settings: Settings) -> Sender:
     """Make the sender for the settings' protocol; certificates its exporter reads from the environment."""
-    headers = {key.lower(): value for key, value in settings.otlp_headers.items()} or None
-    if settings.otlp_protocol == "grpc":
+    address = settings.otlp_endpoint or ""
+    if settings.otlp_protocol != "grpc":
+        address = f"{address.rstrip('/')}/v1/metrics"
+    address = settings.otlp_metrics_endpoint or address
+    return _sender_of("points", settings.otlp_protocol, address, settings.otlp_headers, settings.otlp_timeout)
+
+
+def make_span_sender(settings: Settings) -> Sender:
+    """Make the same for spans; what is not set for them alone is as it is for metrics."""
+    protocol = settings.otlp_traces_protocol or settings.otlp_protocol
+    headers = settings.otlp_headers if settings.otlp_traces_headers is None else settings.otlp_traces_headers
+    timeout = settings.otlp_traces_timeout or settings.otlp_timeout
+    return _sender_of("spans", protocol, str(settings.otlp_traces_endpoint), headers, timeout)
+
+
+def _sender_of(items: str, protocol: str, address: str, headers: Mapping[str, str], timeout: float) -> Sender:
+    lower = {key.lower(): value for key, value in headers.items()} or None
+    if protocol == "grpc":
         from gpt_trader_telemetry.pipeline.sender_grpc import GrpcSender  # noqa: PLC0415 - loads gRPC
 
-        endpoint = settings.otlp_metrics_endpoint or settings.otlp_endpoint
-        return GrpcSender(endpoint=endpoint, headers=headers, timeout=settings.otlp_timeout)
+        return GrpcSender(items, endpoint=address, headers=lower, timeout=timeout)
     from gpt_trader_telemetry.pipeline.sender_http import HttpSender  # noqa: PLC0415 - loads requests
 
-    address = settings.otlp_metrics_endpoint or f"{(settings.otlp_endpoint or '').rstrip('/')}/v1/metrics"
-    return HttpSender(endpoint=address, headers=headers, timeout=settings.otlp_timeout)
+    return HttpSender(items, endpoint=address, headers=lower, timeout=timeout)
 
 
 class OtlpRoad:
@@ -186,7 +200,8 @@ class OtlpRoad:
         return failed is None
 
     def _tell(self, failed: Answer) -> None:
-        what = f"an export over OTLP {failed.outcome.value}" + (f": {failed.said}" if failed.said else "")
+        said = f": {failed.said}" if failed.said else ""
+        what = f"an export over OTLP {failed.outcome.value}{said}; totals go with the next one"
         self._faults.note("pipeline", what, kind=("otlp", failed.outcome))
 
     def _send(self, sender: Sender, batch: Batch, limit: int | None) -> Answer:

@@ -10,9 +10,7 @@ import logging
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Final, Protocol
-
-from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
+from typing import Any, Final, Protocol
 
 from gpt_trader_telemetry.pipeline.answers import Answer, Outcome, printable
 
@@ -20,7 +18,7 @@ from gpt_trader_telemetry.pipeline.answers import Answer, Outcome, printable
 class Sender(Protocol):
     """Sends one request at a time."""
 
-    def send(self, data: MetricsData, limit: int | None) -> Answer:
+    def send(self, data: Any, limit: int | None) -> Answer:
         """Send ``data``, unless it takes more than ``limit`` bytes, and return what became of it."""
 
     def shutdown(self) -> None:
@@ -34,7 +32,9 @@ class RequestTooLargeError(Exception):
 class Ear:
     """What was heard of the request that is under way."""
 
-    def __init__(self) -> None:
+    def __init__(self, items: str = "points") -> None:
+        self.items = items
+        """What the requests carry: points or spans."""
         self.heard: Answer | None = None
         self._limit: int | None = None
 
@@ -49,11 +49,11 @@ class Ear:
             self.heard = Answer(Outcome.TOO_LARGE, size=size)
             raise RequestTooLargeError
 
-    def judge(self, result: MetricExportResult, lines: list[str]) -> Answer:
+    def judge(self, result: Any, lines: list[str]) -> Answer:
         """Return what was heard; where nothing was, what the exporter returned and logged."""
         if self.heard is not None:
             return self.heard
-        if result is MetricExportResult.SUCCESS:
+        if result.name == "SUCCESS":
             return Answer(Outcome.DELIVERED)
         return Answer(Outcome.NO_ANSWER, printable(lines[-1]) if lines else "")
 

@@ -5,7 +5,8 @@ from typing import Any, Final
 import grpc  # type: ignore[import-untyped]
 from opentelemetry.exporter.otlp.proto.grpc.exporter import OTLPExporterMixin
 from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
-from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.metrics.export import MetricExportResult
 
 from gpt_trader_telemetry.pipeline.answers import Answer, Outcome, answer_of, printable
 from gpt_trader_telemetry.pipeline.sender import Ear, RequestTooLargeError, hushed
@@ -15,18 +16,18 @@ _SILENT: Final = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED
 
 
 class GrpcSender:
-    """Sends with OpenTelemetry's exporter."""
+    """Sends with OpenTelemetry's exporter of points or of spans."""
 
-    def __init__(self, **options: Any) -> None:
-        self._ear = Ear()
-        self._exporter = _Exporter(self._ear, **options)
+    def __init__(self, items: str = "points", **options: Any) -> None:
+        self._ear = Ear(items)
+        self._exporter = _EXPORTERS[items](self._ear, **options)
 
-    def send(self, data: MetricsData, limit: int | None) -> Answer:
+    def send(self, data: Any, limit: int | None) -> Answer:
         """Send ``data``, unless it takes more than ``limit`` bytes before compression."""
         self._ear.listen(limit)
         with hushed(_LOGGER) as lines:
             try:
-                result = self._exporter.export(data)
+                result: Any = self._exporter.export(data)
             except RequestTooLargeError:
                 result = MetricExportResult.FAILURE
             return self._ear.judge(result, lines)
@@ -37,16 +38,29 @@ class GrpcSender:
             self._exporter.shutdown()
 
 
-class _Exporter(OTLPMetricExporter):
+class _Heard:
     """Calls its stub through one of ours, also after it has connected anew."""
+
+    _client: Any
 
     def __init__(self, ear: Ear, **options: Any) -> None:
         self._ear = ear
         super().__init__(**options)
 
     def _initialize_channel_and_stub(self) -> None:
-        super()._initialize_channel_and_stub()  # type: ignore[no-untyped-call]
-        self._client = _Stub(self._client, self._ear)  # type: ignore[assignment]
+        super()._initialize_channel_and_stub()  # type: ignore[misc]
+        self._client = _Stub(self._client, self._ear)
+
+
+class _MetricExporter(_Heard, OTLPMetricExporter):
+    pass
+
+
+class _SpanExporter(_Heard, OTLPSpanExporter):
+    pass
+
+
+_EXPORTERS: Final[dict[str, Any]] = {"points": _MetricExporter, "spans": _SpanExporter}
 
 
 class _Stub:
@@ -64,7 +78,7 @@ class _Stub:
         except grpc.RpcError as error:
             self._ear.heard = _refusal(error, size)
             raise
-        self._ear.heard = answer_of(response, size)
+        self._ear.heard = answer_of(response, size, items=self._ear.items)
         return response
 
 

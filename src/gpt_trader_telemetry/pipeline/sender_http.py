@@ -4,36 +4,37 @@ import zlib
 from typing import Any, Final
 
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-from opentelemetry.sdk.metrics.export import MetricsData
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
 from gpt_trader_telemetry.pipeline.answers import Answer, Outcome, answer_over_http, printable
 from gpt_trader_telemetry.pipeline.sender import Ear, hushed
 
-_LOGGER: Final = OTLPMetricExporter.__module__
+_EXPORTERS: Final[dict[str, Any]] = {"points": OTLPMetricExporter, "spans": OTLPSpanExporter}
 _EITHER_HEADER: Final = 32 + zlib.MAX_WBITS
 """How zlib is told to find out by itself whether it reads gzip or deflate."""
 
 
 class HttpSender:
-    """Sends with OpenTelemetry's exporter."""
+    """Sends with OpenTelemetry's exporter of points or of spans."""
 
-    def __init__(self, **options: Any) -> None:
-        self._ear = Ear()
-        self._exporter = OTLPMetricExporter(**options)
+    def __init__(self, items: str = "points", **options: Any) -> None:
+        self._ear = Ear(items)
+        self._exporter = _EXPORTERS[items](**options)
+        self._logger: str = _EXPORTERS[items].__module__
         client: Any = getattr(self._exporter, "_client", None)
         if hasattr(client, "_transport"):
             _trust_what_was_named(getattr(client._transport, "_session", None))
             client._transport = _Transport(client._transport, self._ear)
 
-    def send(self, data: MetricsData, limit: int | None) -> Answer:
+    def send(self, data: Any, limit: int | None) -> Answer:
         """Send ``data``, unless it takes more than ``limit`` bytes before compression."""
         self._ear.listen(limit)
-        with hushed(_LOGGER) as lines:
+        with hushed(self._logger) as lines:
             return self._ear.judge(self._exporter.export(data), lines)
 
     def shutdown(self) -> None:
         """Close the connection."""
-        with hushed(_LOGGER):
+        with hushed(self._logger):
             self._exporter.shutdown()
 
 
@@ -64,8 +65,8 @@ class _Transport:
         else:
             kind = result.headers().get("content-type", "")
             self._ear.heard = answer_over_http(
-                result.status_code, result.reason or "", kind, result.content(), size
-            )  # fmt: skip
+                result.status_code, result.reason or "", kind, result.content(), size, items=self._ear.items
+            )
         return result
 
     def is_connection_error(self, error: Exception | None) -> bool:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from gpt_trader_telemetry.catalog import CATALOG, TELEMETRY_ERRORS, Kind, Metric
+from gpt_trader_telemetry.catalog import CATALOG, TELEMETRY_ERRORS, Kind, Metric, served_as
 from gpt_trader_telemetry.recording.cells import CounterCell, Feed, GaugeCell, HistogramCell
 from gpt_trader_telemetry.recording.exemplars import Exemplar, Sample
 from gpt_trader_telemetry.recording.recorder import (
@@ -25,6 +25,7 @@ from gpt_trader_telemetry.recording.recorder import (
     Observe,
     Read,
     Series,
+    Spans,
     Take,
     Tap,
 )
@@ -81,6 +82,7 @@ class BoundRecorder:
         sample: Sample | None = None,
     ) -> None:
         self.faults = Faults()
+        self.spans: Spans | None = None
         self.metrics: dict[str, Metric] = {}
         self.sites: dict[object, object] = {}
         self.loads: dict[tuple[str, str], tuple[float | None, int]] = {}
@@ -148,7 +150,7 @@ class BoundRecorder:
             self._fold_feeds()
             # A dict's copy is made at one go; its items are not, since the garbage collector may run in between.
             families = [family for family in list(self._structure.families.copy().values()) if family.metric.exposed]
-            yield [Collected(family.metric, family.cells.copy()) for family in families]
+            yield [Collected(row, family.cells.copy()) for family in families for row in served_as(family.metric)]
 
     def _read_gauges(self) -> None:
         # Outside the lock: this is the bot's own code and may be slow.

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, Observation
 
 from gpt_trader_telemetry._version import __version__
-from gpt_trader_telemetry.catalog import CATALOG, TELEMETRY_ERRORS, Kind, Metric
+from gpt_trader_telemetry.catalog import CATALOG, TELEMETRY_ERRORS, Kind, Metric, served_as
 from gpt_trader_telemetry.recording.recorder import (
     OVERFLOW,
     Cardinality,
@@ -22,6 +22,7 @@ from gpt_trader_telemetry.recording.recorder import (
     Observe,
     Read,
     Series,
+    Spans,
     Take,
     Tap,
 )
@@ -35,6 +36,7 @@ def attributes_of(labels: LabelSet) -> dict[str, Any]:
     return {OVERFLOW[0][0]: True} if labels == OVERFLOW else dict(labels)
 
 
+_Record: TypeAlias = Callable[[float, dict[str, Any]], object]
 _Known: TypeAlias = tuple[dict[str, Any], Take | None]
 """The attributes of a series and what else takes its values."""
 
@@ -46,7 +48,7 @@ class _Instrument:
         self.known: dict[LabelSet, _Known] = {}
         self.zeroed: set[LabelSet] = set()
         self.cardinality = Cardinality(metric, limit)
-        self.record: Callable[[float, dict[str, Any]], object] = lambda _value, _attributes: None
+        self.record: _Record = lambda _value, _attributes: None
 
 
 class _Watched:
@@ -74,7 +76,8 @@ class _Watched:
             readers[recorder] = read
         if is_new:
             callback = partial(self._observations, metric)
-            meter.create_observable_gauge(metric.name, [callback], unit=metric.unit, description=metric.help)
+            for row in served_as(metric):
+                meter.create_observable_gauge(row.name, [callback], unit=row.unit, description=row.help)
 
     def remove(self, recorder: "PlainRecorder") -> None:
         with self._lock:
@@ -110,6 +113,7 @@ class PlainRecorder:
         self, provider: MeterProvider, faults: Faults, *, cardinality_limit: int = 2000, tap: Tap | None = None
     ) -> None:
         self.faults = faults
+        self.spans: Spans | None = None
         self.metrics: dict[str, Metric] = {}
         self.sites: dict[object, object] = {}
         self.loads: dict[tuple[str, str], tuple[float | None, int]] = {}
@@ -207,17 +211,31 @@ class PlainRecorder:
         return instrument
 
     def _make(self, metric: Metric, instrument: _Instrument) -> None:
-        described = {"unit": metric.unit, "description": metric.help}
         if not metric.exposed:
             return
         try:
-            if metric.kind is Kind.COUNTER:
-                instrument.record = self._meter.create_counter(metric.name, **described).add
-            elif metric.kind is Kind.GAUGE:
-                instrument.record = self._meter.create_gauge(metric.name, **described).set
-            else:
-                instrument.record = self._meter.create_histogram(
-                    metric.name, explicit_bucket_boundaries_advisory=metric.buckets, **described
-                ).record
+            first, *others = [self._make_one(row) for row in served_as(metric)]
         except Exception as error:
             self.faults.note("recording", f"the MeterProvider made no instrument for {metric.name}", error)
+            return
+        instrument.record = first if not others else _each_of(first, *others)
+
+    def _make_one(self, row: Metric) -> _Record:
+        described = {"unit": row.unit, "description": row.help}
+        if row.kind is Kind.COUNTER:
+            return self._meter.create_counter(row.name, **described).add
+        if row.kind is Kind.GAUGE:
+            return self._meter.create_gauge(row.name, **described).set
+        return self._meter.create_histogram(
+            row.name, explicit_bucket_boundaries_advisory=row.buckets, **described
+        ).record
+
+
+def _each_of(*records: _Record) -> _Record:
+    """Return what records in several instruments: a metric's own, and those of names that it had before."""
+
+    def record(value: float, attributes: dict[str, Any]) -> None:
+        for one in records:
+            one(value, attributes)
+
+    return record

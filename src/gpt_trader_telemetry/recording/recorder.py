@@ -7,9 +7,9 @@ values; one conformance suite holds both to it.
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from gpt_trader_telemetry.catalog import Metric
 from gpt_trader_telemetry.errors import UsageError
@@ -62,10 +62,39 @@ Listener: TypeAlias = Callable[[str, str, BaseException | None], object]
 """Takes a fault's component, what could not be done, and the error where there was one."""
 
 
+class SpanOfRun(Protocol):
+    """The span of one run. Nothing of it raises but what a signal handler does."""
+
+    def enter(self) -> None:
+        """Be current in this code from now on."""
+
+    def leave(self) -> None:
+        """Be current no more, until it is entered again."""
+
+    def tell(self, failure: str | None, attributes: Mapping[str, Any]) -> None:
+        """Add attributes; ``failure`` is what went wrong, where something did."""
+
+    def end(self, error: BaseException | None) -> None:
+        """End it and leave it."""
+
+
+OpenSpan: TypeAlias = Callable[[Mapping[str, Any]], SpanOfRun | None]
+"""Opens and enters a span with these attributes; None where that cannot be."""
+
+
+class Spans(Protocol):
+    """What opens spans."""
+
+    def opener(self, name: str, kind: str, attributes: Mapping[str, str]) -> OpenSpan:
+        """Return what opens spans of that name, of the kind client or internal."""
+
+
 class Recorder(Protocol):
     """What the instruments record into. Label sets given here are already spelled by the catalogue."""
 
     faults: "Faults"
+    spans: Spans | None
+    """Opens the spans of runs, where there is a tracer; set before anything is recorded."""
     metrics: dict[str, Metric]
     """Metrics of the caller's own, by name."""
     sites: dict[object, object]
@@ -122,7 +151,8 @@ class Faults:
             if known not in self._logged and len(self._logged) < self.KINDS_LOGGED:
                 self._logged.add(known)
                 _logger.warning(
-                    "%s: %s; counted in gpt_trader_telemetry_errors_total, logged this once", component, what,
+                    '%s: %s. Kept from the bot; counted in gpt_trader_telemetry_errors_total{component="%s"}, and '
+                    "logged this once. What to do: docs/runbooks.md#telemetry-errors", component, what, component,
                     exc_info=error,
                 )  # fmt: skip
         except Exception:  # noqa: S110 - the bot's own log handler or counter is broken: nowhere left to say so

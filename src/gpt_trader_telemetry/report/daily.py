@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from gpt_trader_telemetry.health.scrub import scrub_details, scrub_text
+from gpt_trader_telemetry.health.scrub import scrub_details, scrub_symbol, scrub_text
 from gpt_trader_telemetry.report.breaker import Breaker
 from gpt_trader_telemetry.report.figures import (
     Curves,
@@ -22,10 +22,11 @@ from gpt_trader_telemetry.report.figures import (
     SymbolFigures,
     Trades,
 )
+from gpt_trader_telemetry.report.latest import Latest
 from gpt_trader_telemetry.report.money import EXACT, ZERO, share, shown
 from gpt_trader_telemetry.report.notes import notes_of
 from gpt_trader_telemetry.report.outcomes import Outcomes
-from gpt_trader_telemetry.report.tally import LIVENESS_KINDS, Latest, SymbolTally, Tally
+from gpt_trader_telemetry.report.tally import LIVENESS_KINDS, SymbolTally, Tally
 from gpt_trader_telemetry.runtime_data.event import Event
 
 LIVE_FOR: Final = 300.0
@@ -43,11 +44,11 @@ class Beside:
     """What a report needs beside the events of its window."""
 
     equity: tuple[float, Decimal] | None = None
-    """The newest equity known at the window's end from elsewhere than its events, and when it was."""
+    """Equity by ``metrics.json``, where that is of before the window's end, and when it was."""
     unfilled: int | None = None
     """Orders that ``orders.db`` shows unfilled for too long at the window's end; None where it cannot be read."""
-    partial: bool = False
-    """Whether the log is damaged, and only what stands before the damage was read."""
+    hidden: int = 0
+    """Rows of the log that damage hides."""
     notes: Sequence[str] = ()
     """What the readers have to say."""
 
@@ -57,7 +58,7 @@ def report_of(tally: Tally, *, profile: str, now: datetime, beside: Beside | Non
     beside = beside or Beside()
     tally.finish()
     if beside.equity is not None:
-        tally.equity.take(*beside.equity)
+        tally.equity.newest.take(*beside.equity)
     pnl = _pnl(tally)
     equity, change, change_pct = _account(tally, pnl["total"])
     return DailyReport(
@@ -80,11 +81,11 @@ def report_of(tally: Tally, *, profile: str, now: datetime, beside: Beside | Non
             tally,
             unfilled=beside.unfilled,
             measured=pnl["total"] is None and change is not None,
-            partial=beside.partial,
+            hidden=beside.hidden,
             more=beside.notes,
         ),
         curves=Curves(
-            equity=tally.equity_curve.points(), pnl=tally.pnl_curve.points(), drawdown=tally.drawdown_curve.points()
+            equity=tally.equity.curve.points(), pnl=tally.pnl_curve.points(), drawdown=tally.drawdown_curve.points()
         ),
     )
 
@@ -124,10 +125,10 @@ def _pnl(tally: Tally) -> dict[str, Decimal | None]:
 
 def _account(tally: Tally, pnl: Decimal | None) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
     """Return equity and its change, which is the total PnL; where that is not known, what equity itself did."""
-    equity: Decimal | None = tally.equity.value
+    equity: Decimal | None = tally.equity.newest.value
     change = pnl
-    if change is None and equity is not None and tally.first_equity is not None:
-        change = EXACT.subtract(equity, tally.first_equity[1])
+    if change is None and equity is not None and tally.equity.first is not None:
+        change = EXACT.subtract(equity, tally.equity.first[1])
     if equity is None or change is None:
         return equity, change, None
     before = EXACT.subtract(equity, change)
@@ -175,7 +176,7 @@ def _symbol(name: str, tally: SymbolTally) -> SymbolFigures:
     realized = outcomes.net if outcomes.known else None
     unrealized: Decimal | None = tally.unrealized.value
     return SymbolFigures(
-        symbol=scrub_text(name),
+        symbol=scrub_symbol(name),
         regime=None if tally.regime.value is None else scrub_text(tally.regime.value),
         pnl=Pnl(
             realized=shown(realized),

@@ -7,7 +7,7 @@ from gpt_trader_telemetry.report.tally import MAX_SYMBOLS, Tally
 
 
 def notes_of(
-    tally: Tally, *, unfilled: int | None, measured: bool = False, partial: bool = False, more: Sequence[str] = ()
+    tally: Tally, *, unfilled: int | None, measured: bool = False, hidden: int = 0, more: Sequence[str] = ()
 ) -> tuple[str, ...]:
     """Return what is to be said of a report's figures, the most important first.
 
@@ -15,11 +15,11 @@ def notes_of(
         tally: what was counted.
         unfilled: what ``orders.db`` shows; None where it cannot be read.
         measured: whether the change of equity is that of equity itself.
-        partial: whether only what stands before a damage was read.
+        hidden: rows of the log that damage hides.
         more: what the readers have to say.
     """
     return (
-        *_of_damage(tally, partial=partial),
+        *_of_damage(hidden),
         *_of_trades(tally),
         *_of_pnl(tally),
         *_of_equity(tally, measured=measured),
@@ -28,12 +28,11 @@ def notes_of(
     )
 
 
-def _of_damage(tally: Tally, *, partial: bool) -> list[str]:
-    if not partial:
+def _of_damage(hidden: int) -> list[str]:
+    if not hidden:
         return []
-    upto = f"up to {_moment(tally.newest)}" if tally.newest is not None else "none of that time"
-    which = f"of its events those before the damage are counted, {upto}"
-    return [f"This report is on a part of its time only: the database is damaged, and {which}."]
+    what = f"{_count(hidden, 'row')} of it cannot be read, some of which may be of that time"
+    return [f"This report is on a part of its events only: the database is damaged, and {what}."]
 
 
 def _of_trades(tally: Tally) -> list[str]:
@@ -71,13 +70,14 @@ def _of_pnl(tally: Tally) -> list[str]:
 
 
 def _of_equity(tally: Tally, *, measured: bool) -> list[str]:
-    if measured and tally.first_equity is not None:
-        since = _moment(tally.first_equity[0])
+    equity = tally.equity
+    if measured and equity.first is not None:
+        since = _moment(equity.first[0])
         return [f"PnL is not known: the change is what equity itself did since {since}, deposits included."]
-    if tally.equity.value is None:
+    if equity.newest.value is None:
         return ["No cycle metrics and no metrics.json of that time: equity cannot be known."]
-    if tally.equity.at < tally.window.start:
-        return [f"Equity is as last known, of {_moment(tally.equity.at)}: before the window."]
+    if equity.newest.at < tally.window.start:
+        return [f"Equity is as last known, of {_moment(equity.newest.at)}: before the window."]
     return []
 
 

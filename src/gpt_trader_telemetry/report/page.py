@@ -116,11 +116,9 @@ def _equity(report: DailyReport) -> str:
     if not points:
         return _card("Equity", '<p class="empty">No cycle metrics in this window carry an equity.</p>')
     values = [value for _, value in points]
-    summary = (
-        f"Equity from {money(values[0])} to {money(values[-1])}, lowest {money(min(values))}, "
-        f"highest {money(max(values))}."
-    )
-    return _card("Equity", chart(points, report.window, kind="equity", summary=summary), hint=summary)
+    course = f"from {money(values[0])} to {money(values[-1])}"
+    hint = f"{course}, lowest {money(min(values))}, highest {money(max(values))}"
+    return _card("Equity", chart(points, report.window, kind="equity", summary=f"Equity {hint}."), hint=hint)
 
 
 def _pnl_curve(report: DailyReport) -> str:

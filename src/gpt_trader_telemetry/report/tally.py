@@ -3,18 +3,21 @@
 Nothing here judges what a missing figure means; ``daily.py`` does.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
-from gpt_trader_telemetry.report.breaker import Breaker
+from gpt_trader_telemetry.report.breaker import BREAKER_KINDS, Breaker
 from gpt_trader_telemetry.report.curve import Curve
+from gpt_trader_telemetry.report.equity import Equity, equity_of
+from gpt_trader_telemetry.report.latest import Latest
 from gpt_trader_telemetry.report.money import EXACT, ZERO, amount_of
 from gpt_trader_telemetry.report.outcomes import Outcomes, RunningSum
 from gpt_trader_telemetry.report.window import Window
 from gpt_trader_telemetry.runtime_data.event import Event
+from gpt_trader_telemetry.runtime_data.record import CYCLE_METRICS, METRIC
+from gpt_trader_telemetry.runtime_data.trades import is_executed
 from gpt_trader_telemetry.runtime_data.values import text
 
 MAX_SYMBOLS: Final = 5000
@@ -25,21 +28,10 @@ OTHERS: Final = "(others)"
 NAMELESS: Final = "unknown"
 """A guard, or a symbol's unrealized, that was written without a name."""
 
-_NOT_EXECUTED: Final = frozenset({"rejected", "failed", "cancelled", "canceled", "expired"})
 LIVENESS_KINDS: Final = ("heartbeat", "price_tick")
 
-
-@dataclass(slots=True)
-class Latest:
-    """The newest of what was given; of one moment, the last."""
-
-    at: float = -math.inf
-    value: Any = None
-
-    def take(self, at: float, value: Any) -> None:
-        """Keep it if nothing newer is there."""
-        if at >= self.at:
-            self.at, self.value = at, value
+Takers = Mapping[str, Callable[[float, Event], object]]
+"""What takes an event in, by its kind."""
 
 
 @dataclass(slots=True)
@@ -57,7 +49,10 @@ class SymbolTally:
 
 
 class Tally:
-    """All that a report needs from the events of a window. Events outside it, or without a time, are passed over."""
+    """All that a report needs from the events of a window, and from those before it what still held when it began.
+
+    Events after it, or without a time, are passed over.
+    """
 
     def __init__(self, window: Window) -> None:
         self.window = window
@@ -87,13 +82,13 @@ class Tally:
         self.alerted: set[str | None] = set()
         """Orders that an alert said were not filled in time; those without a name are one."""
         self.latest = {kind: Latest() for kind in (*LIVENESS_KINDS, "runtime_start")}
-        self.equity = Latest()
-        self.first_equity: tuple[float, Decimal] | None = None
-        self.equity_curve = Curve(window)
+        self._cycles = Equity(window)
+        self._others = Equity(window)
+        self._has_cycles = False
         self.pnl_curve = Curve(window)
         self.drawdown_curve = Curve(window)
         self.running = RunningSum(self._draw)
-        self._takers: Mapping[str, Callable[[float, Event], object]] = {
+        self._takers: Takers = {
             "fill": self._fill,
             "trade": self._trade,
             "pnl_update": self._pnl_update,
@@ -101,36 +96,48 @@ class Tally:
             "user_fill": self._user_fill,
             "position_update": self._position,
             "guard_triggered": self._guard,
-            "circuit_breaker_triggered": self._breaker,
-            "circuit_breaker_cleared": self._breaker,
-            "cycle_metrics": self._cycle,
             "unfilled_order_alert": self._alert,
             **dict.fromkeys(self.counts, self._count),
+        }
+        self._lasting: Takers = {
+            CYCLE_METRICS: self._cycle,
+            **dict.fromkeys(BREAKER_KINDS, self.breaker.take),
             **dict.fromkeys(self.latest, self._latest),
         }
+        """What holds until there is a newer word, and so from before the window, too."""
 
     @property
     def kinds(self) -> frozenset[str]:
         """The kinds of events that it reads; others need not be given to it."""
-        return frozenset(self._takers)
+        return frozenset({*self._takers, *self._lasting, METRIC})
+
+    @property
+    def equity(self) -> Equity:
+        """The cycles' equity; where there are no cycle metrics, that of other metric rows, as the exporter has it."""
+        return self._cycles if self._has_cycles else self._others
 
     def take(self, event: Event) -> None:
         """Take an event in."""
         at = event.at
         if at is None:
             self.undated += 1
-        elif at in self.window:
-            self.events += 1
-            self.newest = at if self.newest is None or at > self.newest else self.newest
-            taker = self._takers.get(event.kind)
-            if taker is not None:
-                taker(at, event)
+        elif at >= self.window.start:
+            if at < self.window.end and (self._take(self._takers, at, event) | self._take_lasting(at, event)):
+                self.events += 1
+                self.newest = at if self.newest is None or at > self.newest else self.newest
+        else:
+            self._take_lasting(at, event)
 
-    def take_latest(self, event: Event) -> None:
-        """Take in a sign of life or a start of the bot, which may be from before the window."""
-        if event.at is not None and event.at < self.window.end and event.kind in self.latest:
-            self.events += event.at >= self.window.start
-            self.latest[event.kind].take(event.at, event)
+    def _take_lasting(self, at: float, event: Event) -> bool:
+        return self._take(self._lasting, at, event) or (event.wrapped and self._other_metric(at, event))
+
+    @staticmethod
+    def _take(takers: Takers, at: float, event: Event) -> bool:
+        taker = takers.get(event.kind)
+        if taker is None:
+            return False
+        taker(at, event)
+        return True
 
     def finish(self) -> None:
         """Say that there are no more."""
@@ -169,7 +176,7 @@ class Tally:
             self.running.take(at, pnl)
 
     def _trade(self, at: float, event: Event) -> None:
-        if (text(event.payload.get("status")) or "").casefold() in _NOT_EXECUTED:
+        if not is_executed(event.payload):
             self.unexecuted += 1
             return
         self.trades += 1
@@ -209,16 +216,17 @@ class Tally:
             name = OTHERS
         self.guards[name] = self.guards.get(name, 0) + 1
 
-    def _breaker(self, at: float, event: Event) -> None:
-        self.breaker.take(at, event)
-
     def _cycle(self, at: float, event: Event) -> None:
+        self._has_cycles = True
         equity = equity_of(event.payload)
         if equity is not None:
-            self.equity.take(at, equity)
-            if self.first_equity is None or at < self.first_equity[0]:
-                self.first_equity = (at, equity)
-            self.equity_curve.take(at, float(equity))
+            self._cycles.take(at, equity)
+
+    def _other_metric(self, at: float, event: Event) -> bool:
+        equity = None if self._has_cycles else equity_of(event.payload)
+        if equity is not None:
+            self._others.take(at, equity)
+        return equity is not None
 
     def _count(self, at: float, event: Event) -> None:
         self.counts[event.kind] += 1
@@ -233,16 +241,3 @@ class Tally:
     def _draw(self, at: float, value: Decimal, fall: Decimal) -> None:
         self.pnl_curve.take(at, float(value))
         self.drawdown_curve.take(at, -float(fall))
-
-
-def equity_of(metrics: Mapping[str, Any]) -> Decimal | None:
-    """Return the equity of a cycle's metrics, from whichever of its two places has one.
-
-    >>> equity_of({"equity": None, "account": {"equity": "12.50"}})
-    Decimal('12.50')
-    """
-    equity = amount_of(metrics.get("equity"))
-    account = metrics.get("account")
-    if equity is None and isinstance(account, Mapping):
-        return amount_of(account.get("equity"))
-    return equity

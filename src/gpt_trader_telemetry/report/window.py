@@ -42,7 +42,7 @@ def window_of(day: date | None, now: datetime, lookback_hours: float = 24.0) -> 
     if day > today:
         raise UsageError(f"{day} has not begun: by the clock it is {today} (UTC)")
     if not 0 < lookback_hours <= MAX_LOOKBACK_HOURS:
-        raise UsageError(f"a lookback of {lookback_hours:g} hours is none; it is above 0 and at most a year")
+        raise UsageError(f"a lookback of {lookback_hours:g} hours is none; give more than 0, and a year at the most")
     end = now
     if day < today:
         end = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)

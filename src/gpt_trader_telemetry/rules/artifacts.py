@@ -7,26 +7,26 @@ from typing import Final
 
 from gpt_trader_telemetry.rules.alerts import alert_rules
 from gpt_trader_telemetry.rules.dashboards import DASHBOARDS, dashboard_text
+from gpt_trader_telemetry.rules.site import Site
 from gpt_trader_telemetry.rules.yaml_text import as_yaml
-from gpt_trader_telemetry.thresholds import Thresholds
 
 _BANNER: Final = "Written by `gpt-trader-telemetry generate` from the thresholds and the catalogue."
 
 
-def _rules_file(thresholds: Thresholds) -> str:
-    return as_yaml(alert_rules(thresholds), banner=_BANNER)
+def _rules_file(site: Site) -> str:
+    return as_yaml(alert_rules(site), banner=_BANNER)
 
 
-ARTIFACTS: Final[Mapping[str, Callable[[Thresholds], str]]] = {
+ARTIFACTS: Final[Mapping[str, Callable[[Site], str]]] = {
     "rules/generated.yml": _rules_file,
     **{f"grafana/dashboards/{kind.uid}.json": partial(dashboard_text, kind) for kind in DASHBOARDS},
 }
 """Each generated file, by its path below the output folder, and what returns its text."""
 
 
-def stale(folder: Path, thresholds: Thresholds) -> Iterator[tuple[Path, str]]:
+def stale(folder: Path, site: Site) -> Iterator[tuple[Path, str]]:
     """Yield each file that is missing or differs, with the text that it should have."""
     for name, text_of in ARTIFACTS.items():
-        path, text = folder / name, text_of(thresholds)
+        path, text = folder / name, text_of(site)
         if not path.is_file() or path.read_bytes() != text.encode():
             yield path, text

@@ -10,6 +10,7 @@ from gpt_trader_telemetry.rules.promql import span
 from gpt_trader_telemetry.rules.promql_series import bot, either, on_road, prefixed, quantile
 from gpt_trader_telemetry.rules.shown import (
     HEARTBEAT_LIMITS,
+    HEARTBEAT_OLD,
     SIGNAL_STATES,
     age_of,
     breaker_of,
@@ -29,7 +30,7 @@ _SUBMIT: Final = ('operation="submit"',)
 _AGE: Final = age_of(_ALL, within="1h")
 """With those that have died since: after five minutes Prometheus shows a series no more."""
 _EQUITY: Final = f"{either(catalog.EQUITY, _ALL)} or {prefixed('equity', _ALL)}"
-_LIVE: Final = counted_once(f"{age_of(_ALL)} <= {HEARTBEAT_LIMITS.crit:g}", _ALL)
+_LIVE: Final = counted_once(f"{age_of(_ALL)} <= {HEARTBEAT_OLD}", _ALL)
 _HEARD: Final = f"count by (job) ({_LIVE}) or 0 * count by (job) ({_AGE})"
 """How many bots of each job told of themselves lately: 0 where all of them fell silent within the hour."""
 _MISSED: Final = f"clamp_min(ceil(quantile_over_time(0.75, ({_HEARD})[1h:1m])) - ({_HEARD}), 0)"

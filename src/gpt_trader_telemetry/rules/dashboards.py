@@ -12,6 +12,8 @@ from grafana_foundation_sdk.models import dashboard
 from gpt_trader_telemetry.rules.dashboard_bot import bot_rows
 from gpt_trader_telemetry.rules.dashboard_fleet import fleet_rows
 from gpt_trader_telemetry.rules.panels import DATASOURCE, WIDTH, Panel, Row, grafana_panel
+from gpt_trader_telemetry.rules.shown import placed_at
+from gpt_trader_telemetry.rules.site import Site
 from gpt_trader_telemetry.thresholds import Thresholds
 
 __all__ = ["DASHBOARDS", "Dashboard", "dashboard_text"]
@@ -32,9 +34,13 @@ class Dashboard:
     uid: str
     title: str
     about: str
-    rows: Callable[[Thresholds], Sequence[Row]]
+    made_of: Callable[[Thresholds], Sequence[Row]]
     one_bot: bool
     """Whether the reader chooses instances; else all of a job are shown."""
+
+    def rows(self, site: Site) -> Sequence[Row]:
+        """Return its rows as they are at a site."""
+        return [placed_at(row, site) for row in self.made_of(site.thresholds)]
 
 
 DASHBOARDS: Final = (
@@ -57,7 +63,7 @@ DASHBOARDS: Final = (
 """Every dashboard, in the order in which the documentation lists them."""
 
 
-def dashboard_text(kind: Dashboard, thresholds: Thresholds) -> str:
+def dashboard_text(kind: Dashboard, site: Site) -> str:
     """Return the JSON that Grafana loads, the same at every call."""
     made = (
         build.Dashboard(kind.title)
@@ -72,7 +78,7 @@ def dashboard_text(kind: Dashboard, thresholds: Thresholds) -> str:
         .variables(_variables(kind))
         .links([_others(), _runbooks()])
     )
-    made = _placed(made, kind.rows(thresholds))
+    made = _placed(made, kind.rows(site))
     return json.dumps(made.build(), cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 

@@ -5,16 +5,15 @@ from textwrap import dedent
 from typing import Any, Final, Literal
 
 from gpt_trader_telemetry.catalog import Metric
-from gpt_trader_telemetry.settings import Settings
 
-__all__ = ["HEARTBEAT_OLD", "Alert", "Pace", "Record", "Rule", "minutes", "number", "own_labels", "query"]
+__all__ = ["WHO", "Alert", "Pace", "Record", "Rule", "minutes", "number", "own_labels", "query"]
 
 Severity = Literal["warning", "critical"]
 
 _UNITS: Final = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1))
 
-HEARTBEAT_OLD: Final = 3 * Settings().export_interval
-"""Seconds. Two exports in a row may be late or lost."""
+WHO: Final = "{{ $labels.instance }} of {{ $labels.job }}"
+"""How a description names a target."""
 
 OVERFLOW_LABEL: Final = "otel_metric_overflow"
 """What OpenTelemetry puts on the one series that takes what comes after a metric's cap."""

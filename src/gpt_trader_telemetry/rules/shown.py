@@ -1,24 +1,46 @@
 """What several dashboards show: expressions, limits and the words for states."""
 
+from dataclasses import replace
 from typing import Final
 
 from gpt_trader_telemetry import catalog
+from gpt_trader_telemetry.rules.panels import Panel, Row
+from gpt_trader_telemetry.rules.promql import number
 from gpt_trader_telemetry.rules.promql_series import CHOSEN, bot, either, prefixed, share
-from gpt_trader_telemetry.settings import Settings
+from gpt_trader_telemetry.rules.site import Site
 from gpt_trader_telemetry.thresholds import Limits
 
 __all__ = [
-    "AGE", "BREAKER", "ERROR_RATIO", "HEARTBEAT_LIMITS", "SIGNAL_STATES", "WORST_SIGNAL", "age_of", "breaker_of",
-    "counted_once", "error_ratio", "grown", "in_seconds", "per_minute", "worst_signal",
+    "AGE", "BREAKER", "ERROR_RATIO", "HEARTBEAT_LIMITS", "HEARTBEAT_OLD", "SIGNAL_STATES", "WORST_SIGNAL", "age_of",
+    "breaker_of", "counted_once", "error_ratio", "grown", "in_seconds", "per_minute", "placed_at", "worst_signal",
 ]  # fmt: skip
 
-_INTERVAL: Final = Settings().export_interval
-HEARTBEAT_LIMITS: Final = Limits(1.5 * _INTERVAL, 3 * _INTERVAL)
+HEARTBEAT_OLD: Final = "${heartbeat_old}"
+"""Stands in an expression for the seconds from which a bot is silent, until it is known where it is evaluated."""
+HEARTBEAT_LIMITS: Final = Limits(Site().heartbeat_old / 2, Site().heartbeat_old)
 """A bot that ships over OTLP is heard of once in an interval: one export may be late, two may not."""
 
 SIGNAL_STATES: Final = {
     "-1": ("UNKNOWN", "text"), "0": ("OK", "green"), "1": ("WARN", "yellow"), "2": ("CRIT", "red"),
 }  # fmt: skip
+
+
+def placed_at(row: Row, site: Site) -> Row:
+    """Return a row with how old a heartbeat may be at a site."""
+    return replace(row, panels=[_placed_at(panel, site) for panel in row.panels])
+
+
+def _placed_at(panel: Panel, site: Site) -> Panel:
+    def limits(of: Limits | None) -> Limits | None:
+        return Limits(site.heartbeat_old / 2, site.heartbeat_old) if of is HEARTBEAT_LIMITS else of
+
+    old = number(site.heartbeat_old)
+    return replace(
+        panel,
+        limits=limits(panel.limits),
+        columns=[replace(column, limits=limits(column.limits)) for column in panel.columns],
+        queries=[replace(query, expression=query.expression.replace(HEARTBEAT_OLD, old)) for query in panel.queries],
+    )
 
 
 def age_of(chosen: str, within: str = "") -> str:
@@ -36,7 +58,7 @@ def counted_once(told: str, chosen: str = CHOSEN) -> str:
     values for minutes: an instance whose own heartbeat is old is left out. So is what a bot ships that is scraped as
     well: its ``instance`` is the ``service_instance_id`` that the scrape tells of.
     """
-    ended = f"time() - {bot(catalog.TELEMETRY_HEARTBEAT, chosen=chosen)} > {HEARTBEAT_LIMITS.crit:g}"
+    ended = f"time() - {bot(catalog.TELEMETRY_HEARTBEAT, chosen=chosen)} > {HEARTBEAT_OLD}"
     scraped = f"group by (service_instance_id) (target_info{{{chosen}}} and on (job, instance) up)"
     shipped_too = f'label_join({scraped}, "instance", "", "service_instance_id")'
     return f"({told}) unless on (job, instance) ({ended}) unless on (instance) {shipped_too}"

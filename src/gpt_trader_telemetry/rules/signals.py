@@ -21,9 +21,7 @@ from gpt_trader_telemetry.catalog import (
 )
 from gpt_trader_telemetry.health.explain import RUNBOOKS
 from gpt_trader_telemetry.rules.promql import (
-    HEARTBEAT_OLD,
     Alert,
-    Pace,
     Record,
     Rule,
     Severity,
@@ -33,6 +31,7 @@ from gpt_trader_telemetry.rules.promql import (
     query,
     span,
 )
+from gpt_trader_telemetry.rules.site import Site
 from gpt_trader_telemetry.thresholds import (
     BROKER_LATENCY_P95_MS,
     GUARD_TRIP_COUNT,
@@ -176,11 +175,12 @@ def recorded(signal: str) -> str:
     return f"gpt_trader:{signal}"
 
 
-def signal_rules(thresholds: Thresholds, pace: Pace) -> list[Rule]:
+def signal_rules(site: Site) -> list[Rule]:
     """Return a recording rule, a warning and a critical alert for each signal."""
+    thresholds = site.thresholds
     rules: list[Rule] = []
     for signal in SIGNALS:
-        rules.append(Record(name=recorded(signal), expr=_of_the_living(_value(signal, thresholds), pace)))
+        rules.append(Record(name=recorded(signal), expr=_of_the_living(_value(signal, thresholds), site)))
         limits = thresholds.limits(signal)
         rules.append(_alert(signal, limits.warn, "warning", thresholds))
         rules.append(_alert(signal, limits.crit, "critical", thresholds))
@@ -199,9 +199,9 @@ def _value(signal: str, thresholds: Thresholds) -> str:
     )
 
 
-def _of_the_living(value: str, pace: Pace) -> str:
+def _of_the_living(value: str, site: Site) -> str:
     """Leave out what a Collector goes on serving of a bot that has ended; `up` ends a scraped bot's series at once."""
-    alive, old = TELEMETRY_HEARTBEAT.name, pace.seconds(HEARTBEAT_OLD)
+    alive, old = TELEMETRY_HEARTBEAT.name, site.seconds(site.heartbeat_old)
     return (
         f"(\n{_indented(value)}\n)\n"
         f"  unless on (job, instance)\n(time() - {alive} > {old} unless on (job, instance) up)"

@@ -6,23 +6,28 @@ have to make an index of the WAL (``-shm``). Then database and WAL are copied to
 nobody has them open they stand still.
 """
 
+import errno
 import os
 import shutil
 import sqlite3
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 from urllib.parse import quote
 
-__all__ = ["Trouble", "UnreadableError", "opened"]
+__all__ = ["DamageError", "Trouble", "UnreadableError", "open_file", "opened", "telling_damage", "where_to_look"]
 
 BUSY_TIMEOUT: Final = 5.0
 """Seconds to wait for a lock."""
 LARGEST_COPY: Final = 8 << 30
 """Bytes that are copied at the most."""
+
+
+NO_FILE: Final = "it is no regular file"
 
 
 class Trouble(StrEnum):
@@ -51,17 +56,47 @@ class UnreadableError(Exception):
         self.trouble = trouble
 
 
+class DamageError(sqlite3.DatabaseError):
+    """A place in a database is damaged; other places may be sound."""
+
+
+def where_to_look(error: UnreadableError) -> str:
+    """Return what to look at where a bot's log is not there, to be added to the error's own text."""
+    return (
+        "; has the bot written there? --profile and --runtime-root say where" if error.trouble is Trouble.ABSENT else ""
+    )
+
+
 @contextmanager
-def opened(path: Path, *, busy_timeout: float = BUSY_TIMEOUT) -> Iterator[sqlite3.Connection]:
+def telling_damage() -> Iterator[None]:
+    """Raise what SQLite says of a damaged place as a DamageError, and nothing else as one."""
+    try:
+        yield
+    except (sqlite3.OperationalError, DamageError):
+        raise
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # what SQLite quotes of a damaged place may be no text
+        raise DamageError(str(error)) from error
+
+
+@contextmanager
+def opened(path: Path, *, busy_timeout: float = BUSY_TIMEOUT, salvage: bool = False) -> Iterator[sqlite3.Connection]:
     """Open a database for reading; texts come as bytes, so that one which is not UTF-8 spoils no other.
+
+    Args:
+        path: the file.
+        busy_timeout: seconds to wait for a lock.
+        salvage: read what is left of a file that has lost its end, which else is corrupt as a whole: it may be a copy
+            that is still being made.
 
     Raises:
         UnreadableError: also for what goes wrong inside the block, whose statements should be over quickly.
     """
     if not path.is_file():
-        raise UnreadableError(path, Trouble.DENIED if _is_hidden(path) else Trouble.ABSENT)
+        raise UnreadableError(path, *_why_no_file(path))
     try:
         with _connected(path, busy_timeout) as connection:
+            if salvage:  # nothing is ever written, the schema least of all
+                connection.execute("PRAGMA writable_schema = ON")
             yield connection
     except sqlite3.Error as error:
         raise UnreadableError(path, _trouble_of(error), str(error)) from error
@@ -116,14 +151,14 @@ def _copied(path: Path, folder: Path) -> Path:
     return folder / path.name
 
 
-def _is_hidden(path: Path) -> bool:
+def _why_no_file(path: Path) -> tuple[Trouble, str]:
     try:
         os.stat(path)  # noqa: PTH116 - Path.is_file() answers no where it may not look
     except PermissionError:
-        return True
+        return Trouble.DENIED, ""
     except OSError:
-        pass
-    return False
+        return Trouble.ABSENT, ""
+    return Trouble.UNREADABLE, NO_FILE
 
 
 def _trouble_of(error: sqlite3.Error) -> Trouble:
@@ -146,3 +181,20 @@ def trouble_of_os(error: OSError) -> Trouble:
     if isinstance(error, FileNotFoundError):
         return Trouble.ABSENT
     return Trouble.DENIED if isinstance(error, PermissionError) else Trouble.UNREADABLE
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a regular file for reading; what is none, such as a pipe that nobody writes, holds nobody up.
+
+    Raises:
+        OSError: it cannot be opened, or is no regular file.
+    """
+
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+
+    file = open(path, "rb", opener=opener)  # noqa: SIM115 - Path.open() takes no opener
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, NO_FILE)
+    return file

@@ -22,3 +22,5 @@ class Event(NamedTuple):
     bot_id: str | None = None
     position: int = 0
     """The row's id in ``events.db``, or the byte offset of the line in ``events.jsonl``."""
+    wrapped: bool = False
+    """Whether it stood in a ``metric``."""

@@ -6,19 +6,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from gpt_trader_telemetry.runtime_data.database import Trouble, UnreadableError, opened, trouble_of_os
+from gpt_trader_telemetry.runtime_data.database import Trouble, UnreadableError, open_file, opened, trouble_of_os
 from gpt_trader_telemetry.runtime_data.event import Event
 from gpt_trader_telemetry.runtime_data.lines import EVENTS_JSONL, LineReader, blocks
-from gpt_trader_telemetry.runtime_data.log import EVENTS_DB, events_between, first_id_written_since, last_id
+from gpt_trader_telemetry.runtime_data.log import events_between
 from gpt_trader_telemetry.runtime_data.paths import ProfilePaths
-from gpt_trader_telemetry.runtime_data.record import LARGEST
+from gpt_trader_telemetry.runtime_data.record import LARGEST, is_wanted
+from gpt_trader_telemetry.runtime_data.rows import EVENTS_DB, first_id_written_since, last_id
 from gpt_trader_telemetry.runtime_data.skipped import Skipped, Why
 
-__all__ = ["read_events"]
+__all__ = ["NoDataError", "read_events"]
 
 _SLACK: Final = 86_400.0
 """Seconds by which the time column may be ahead or behind: the host's offset from UTC, and clocks that differ."""
 _FALLS_BACK: Final = frozenset({Trouble.ABSENT, Trouble.CORRUPT, Trouble.DENIED, Trouble.UNREADABLE})
+
+
+class NoDataError(Exception):
+    """The log has nothing of the time that was asked for; the message says so."""
 
 
 def read_events(
@@ -32,20 +37,20 @@ def read_events(
     """Yield the events of a profile in the order in which they were written, with bounded memory.
 
     ``events.db`` is read; ``events.jsonl`` only where the database is absent, or nothing of it can be read. Bad records
-    are counted in ``skipped``, and so is the damage where a database can be read only up to a point.
+    are counted in ``skipped``, and so are the rows that damage in a database hides; those around it come.
 
     Args:
         paths: the profile's files.
         since: seconds since 1970; only events at this moment or later.
         until: only events before this moment.
-        kinds: only events of these kinds, which is quicker.
+        kinds: only events of these kinds, which is quicker; ``metric`` is whatever a metric row wraps.
         skipped: counts what is skipped. Events without any time are, where ``since`` or ``until`` is given.
 
     Raises:
         UnreadableError: neither file can be read; it says why the better one cannot.
     """
     source, events = _source(paths, since, kinds, skipped)
-    for event in _up_to_damage(source, events, skipped):
+    for event in events:
         if since is not None or until is not None:
             if event.at is None:
                 skipped.add(source, Why.TIME)
@@ -74,20 +79,8 @@ def _chained(first: Event | None, rest: Iterator[Event]) -> Iterator[Event]:
         yield from rest
 
 
-def _up_to_damage(source: str, events: Iterator[Event], skipped: Skipped) -> Iterator[Event]:
-    read = False
-    try:
-        for event in events:
-            read = True
-            yield event
-    except UnreadableError as error:
-        if not read or error.trouble is not Trouble.CORRUPT:
-            raise
-        skipped.add(source, Why.DAMAGED)
-
-
 def _rows(path: Path, since: float | None, kinds: Collection[str] | None, skipped: Skipped) -> Iterator[Event]:
-    with opened(path) as connection:
+    with opened(path, salvage=True) as connection:
         last, after = last_id(connection), 0
         if since is not None and since > _SLACK:
             bound = datetime.fromtimestamp(since - _SLACK, UTC)
@@ -98,18 +91,18 @@ def _rows(path: Path, since: float | None, kinds: Collection[str] | None, skippe
 
 def _lines(path: Path, kinds: Collection[str] | None, skipped: Skipped) -> Iterator[Event]:
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             upto = os.fstat(file.fileno()).st_size
             reader = LineReader(skipped)
             end = 0
             for block in blocks(file, 0):
-                yield from (event for event in reader.events(block) if kinds is None or event.kind in kinds)
+                yield from (event for event in reader.events(block) if is_wanted(event, kinds))
                 end = block.start + len(block.content)
                 if end >= upto:
                     return  # what is appended meanwhile is for the next reader
             file.seek(end)
             last = reader.last(end, file.read(LARGEST + 1))
-            if last is not None and (kinds is None or last.kind in kinds):
+            if last is not None and is_wanted(last, kinds):
                 yield last
     except OSError as error:
         raise UnreadableError(path, trouble_of_os(error), error.strerror or str(error)) from error

@@ -8,11 +8,12 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from typing import Final
 
+from gpt_trader_telemetry.runtime_data.column_clock import ColumnClock
 from gpt_trader_telemetry.runtime_data.database import opened
 from gpt_trader_telemetry.runtime_data.event import Event
-from gpt_trader_telemetry.runtime_data.log import _COLUMNS, ColumnClock, Row
 from gpt_trader_telemetry.runtime_data.paths import ProfilePaths
-from gpt_trader_telemetry.runtime_data.record import CYCLE_METRICS, METRIC, BadRecordError
+from gpt_trader_telemetry.runtime_data.record import CYCLE_METRICS, METRIC, BadRecordError, is_wanted
+from gpt_trader_telemetry.runtime_data.rows import COLUMNS, LAST_ID, Row
 
 __all__ = ["earlier_events", "latest_event"]
 
@@ -20,7 +21,6 @@ _LOOKED_AT: Final = 2000
 """Rows that are looked at: the one that is sought is nearly always among the first."""
 _DISORDER: Final = 100
 """Rows of the kind by which an event may be out of the order of time."""
-_LAST: Final = 2**63 - 1
 
 
 def latest_event(
@@ -35,7 +35,7 @@ def latest_event(
 
     Args:
         paths: the profile's files.
-        kind: the event's kind.
+        kind: the event's kind; ``metric`` is whatever a metric row wraps.
         before: seconds since 1970.
         containing: what its payload has somewhere as text; rows without it are passed over quickly.
         accept: tells whether an event will do.
@@ -44,11 +44,11 @@ def latest_event(
         UnreadableError: the database cannot be read.
     """
     written = METRIC if kind == CYCLE_METRICS else kind
-    with opened(paths.events_db) as connection:
+    with opened(paths.events_db, salvage=True) as connection:
         latest: Event | None = None
         past = 0
         for event in _events(connection, written, _boundary(connection, written, before), _LOOKED_AT, containing):
-            if event.kind != kind or event.at is None or event.at >= before or not accept(event):
+            if not is_wanted(event, {kind}) or event.at is None or event.at >= before or not accept(event):
                 continue
             if latest is None or event.at > (latest.at or 0.0):
                 latest = event
@@ -64,7 +64,7 @@ def earlier_events(paths: ProfilePaths, kinds: Collection[str], before: float) -
     Raises:
         UnreadableError: the database cannot be read.
     """
-    with opened(paths.events_db) as connection:
+    with opened(paths.events_db, salvage=True) as connection:
         found = [
             event
             for kind in kinds
@@ -89,7 +89,7 @@ def _boundary(connection: sqlite3.Connection, written: str, before: float) -> in
         "SELECT rowid FROM events WHERE event_type = ? AND rowid > ? ORDER BY rowid LIMIT 1 OFFSET ?",
         (written, low, _DISORDER),
     ).fetchone()
-    return after[0] if after is not None and isinstance(after[0], int) else _LAST
+    return after[0] if after is not None and isinstance(after[0], int) else LAST_ID
 
 
 def _events(
@@ -97,7 +97,7 @@ def _events(
 ) -> Iterator[Event]:
     """Yield the events of a type with ids up to one, the last first; a bad row is for the log's reader to count."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM events WHERE event_type = ? AND rowid <= ? "  # noqa: S608 - ours
+        f"SELECT {COLUMNS} FROM events WHERE event_type = ? AND rowid <= ? "  # noqa: S608 - ours
         "AND instr(payload, ?) ORDER BY rowid DESC LIMIT ?",
         (written, upto, containing, most),
     )

@@ -1,36 +1,26 @@
 """The table ``events`` of ``events.db``, read in windows of ids, so that no read lasts and memory is bounded."""
 
-import hashlib
 import sqlite3
-import statistics
-from collections.abc import Collection, Iterator
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
+from gpt_trader_telemetry.runtime_data.column_clock import ColumnClock
+from gpt_trader_telemetry.runtime_data.database import DamageError, telling_damage
 from gpt_trader_telemetry.runtime_data.event import Event
-from gpt_trader_telemetry.runtime_data.record import LARGEST, BadRecordError, column_time, event_of_row, written_kinds
-from gpt_trader_telemetry.runtime_data.skipped import Skipped
+from gpt_trader_telemetry.runtime_data.record import LARGEST, BadRecordError, is_wanted, written_kinds
+from gpt_trader_telemetry.runtime_data.rows import (
+    COLUMNS,
+    EVENTS_DB,
+    LAST_ID,
+    Row,
+    first_id,
+    first_id_past_damage,
+    newest_upto,
+)
+from gpt_trader_telemetry.runtime_data.skipped import Skipped, Why
 
-__all__ = [
-    "EVENTS_DB",
-    "ColumnClock",
-    "Row",
-    "Superseded",
-    "Window",
-    "events_between",
-    "first_id",
-    "first_id_written_since",
-    "greatest_id",
-    "last_id",
-    "newest",
-    "newest_upto",
-    "read_window",
-    "row_at",
-    "time_of",
-]
+__all__ = ["MOST_NEWEST", "WINDOW", "Counted", "Superseded", "Window", "events_between", "read_window"]
 
-EVENTS_DB: Final = "events_db"
-"""What this source is called."""
 WINDOW: Final = 20_000
 """Ids that are looked at at a time."""
 _BYTES: Final = 4 << 20
@@ -38,39 +28,10 @@ _BYTES: Final = 4 << 20
 MOST_NEWEST: Final = 256
 """Rows that a window hands out as its newest."""
 _IS_OBJECT: Final = (
-    f"CASE WHEN typeof(payload) = 'text' AND length(CAST(payload AS BLOB)) <= {LARGEST} AND json_valid(payload)"
-    " THEN json_type(payload) = 'object' ELSE 0 END"
+    f"typeof(payload) = 'text' AND length(CAST(payload AS BLOB)) <= {LARGEST} AND json_valid(payload)"
+    " AND json_type(payload) = 'object'"
 )
 """What a payload is that counts; the rest is looked at one by one, for the reason."""
-_NEARBY: Final = 500
-_QUARTER: Final = 900
-_SLOW: Final = 60
-"""Seconds that a bot may take from noting a time to writing the row."""
-_FURTHEST: Final = 14 * 3600
-_DISORDERED: Final = "ids are not in order"
-"""As in a damaged tree, which may lead back into itself."""
-_LAST_ID: Final = 2**63 - 1
-
-_COLUMNS: Final = f"rowid, timestamp, event_type, iif(length(CAST(payload AS BLOB)) > {LARGEST}, NULL, payload), bot_id"
-
-
-class Row(NamedTuple):
-    """One row as it stands."""
-
-    id: int
-    written: Any
-    kind: Any
-    payload: Any
-    bot_id: Any
-
-    def event(self) -> Event:
-        """Return the event that it is, by its payload's time; raise BadRecordError."""
-        return event_of_row(self.id, self.kind, self.payload, self.bot_id)
-
-    @property
-    def fingerprint(self) -> str:
-        """What tells this row from any other that may come to have its id."""
-        return hashlib.sha256(repr(tuple(self)).encode()).hexdigest()[:16]
 
 
 class Window(NamedTuple):
@@ -78,70 +39,13 @@ class Window(NamedTuple):
 
     events: list[Event]
     newest: list[Row]
-    """The last rows of the types asked for, bad ones included, in order."""
+    """The last rows of the types asked for, bad ones included, and the last of all, in order."""
     counts: dict[str, int]
     """How many rows were counted, by type."""
     upto: int
-    """The id up to which everything was read."""
-
-
-def newest(connection: sqlite3.Connection) -> Row | None:
-    """Return the row that was written last."""
-    return _one(connection, "ORDER BY rowid DESC LIMIT 1")
-
-
-def newest_upto(connection: sqlite3.Connection, row_id: int) -> Row | None:
-    """Return the last row with at most this id."""
-    return _one(connection, "WHERE rowid <= ? ORDER BY rowid DESC LIMIT 1", row_id)
-
-
-def row_at(connection: sqlite3.Connection, row_id: int) -> Row | None:
-    """Return the row with this id."""
-    return _one(connection, "WHERE rowid = ?", row_id)
-
-
-def _one(connection: sqlite3.Connection, where: str, *values: object) -> Row | None:
-    row = connection.execute(f"SELECT {_COLUMNS} FROM events {where}", values).fetchone()  # noqa: S608 - ours
-    if row is None or not isinstance(row[0], int):
-        return None
-    return Row(*row)
-
-
-def last_id(connection: sqlite3.Connection) -> int:
-    """Return the last id; where the end of the file is damaged, one that is above any."""
-    try:
-        row = newest(connection)
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):
-            raise
-        return _LAST_ID
-    return 0 if row is None else row.id
-
-
-def greatest_id(connection: sqlite3.Connection) -> int:
-    """Return the greatest id that was ever given, also to rows that are gone; 0 if none was."""
-    try:
-        kept = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
-    except sqlite3.OperationalError:  # ids are not AUTOINCREMENT
-        kept = None
-    if kept is not None and isinstance(kept[0], int):
-        return kept[0]
-    row = newest(connection)
-    return 0 if row is None else row.id
-
-
-def first_id(connection: sqlite3.Connection, after: int) -> int | None:
-    """Return the first id above ``after``."""
-    found = connection.execute("SELECT min(rowid) FROM events WHERE rowid > ?", (after,)).fetchone()[0]
-    return found if isinstance(found, int) else None
-
-
-def first_id_written_since(connection: sqlite3.Connection, written: str) -> int:
-    """Return an id below which nothing was written since a time, by the column's own clock; 0 where it cannot tell."""
-    found = connection.execute(
-        "SELECT min(rowid) FROM events WHERE timestamp >= ? OR timestamp < '1970'", (written,)
-    ).fetchone()[0]
-    return found - 1 if isinstance(found, int) and found > 0 else _LAST_ID if found is None else 0
+    """The id up to which everything was read that can be."""
+    lost: int = 0
+    """Ids that damage hides: then nothing else was read. At the end of a log whose last id is not known it is 1."""
 
 
 class Superseded(Protocol):
@@ -154,6 +58,18 @@ class Superseded(Protocol):
         """Take note of the event of a row that was parsed."""
 
 
+Counted = Mapping[str, Collection[str]]
+"""Types of rows that are only counted; where a type has names, rows whose ``status`` is one of them."""
+
+
+class _Asked(NamedTuple):
+    """What is looked for in a window."""
+
+    written: Collection[str] | None
+    counted: Counted
+    superseded: Superseded | None
+
+
 def read_window(
     connection: sqlite3.Connection,
     after: int,
@@ -161,51 +77,72 @@ def read_window(
     written: Collection[str] | None,
     *,
     skipped: Skipped,
-    counted: Collection[str] = (),
+    counted: Counted | None = None,
     superseded: Superseded | None = None,
 ) -> Window:
-    """Read events with ids above ``after`` and at most ``upto``.
+    """Read events with ids above ``after`` and at most ``upto``; where damage comes first, tell how much it hides.
 
     ``written`` are the types to look for in the table; of a ``metric`` that comes whatever it wraps. Rows of the types
     ``counted`` whose payload is a JSON object are counted by the database and not made events of.
+
+    What the window says of itself holds on a damaged tree, too: all ids are above ``after``, in order, and ``upto`` is,
+    so that reading on from there ends.
     """
+    asked = _Asked(written, counted or {}, superseded)
     connection.execute("BEGIN")  # the bot may prune between two statements
     try:
-        while True:
-            first = first_id(connection, after)
-            if first is None or first > upto:
-                return Window([], [], {}, upto)
-            if first <= after:
-                raise sqlite3.DatabaseError(_DISORDERED)
-            last = min(first + WINDOW - 1, upto)
-            try:
-                rows, last, newest_rows, counts = _read_range(connection, first, last, written, counted)
-                break
-            except sqlite3.DatabaseError as error:
-                if isinstance(error, sqlite3.OperationalError) or last == first:
-                    raise
-                upto = (first + last) // 2  # up to the damage there are good rows
-        events = _events(rows, ColumnClock(connection, first), skipped, superseded)
-        return Window(events, newest_rows, counts, last)
+        first = first_id(connection, after)
+        if first is None or first > upto:
+            return Window([], [], {}, upto)
+        return _read(connection, first, upto, asked, skipped)
+    except DamageError:
+        return _hidden(connection, after, upto)
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
 
 
+def _hidden(connection: sqlite3.Connection, after: int, upto: int) -> Window:
+    beyond = first_id_past_damage(connection, after, upto)
+    if beyond is not None and beyond <= upto:
+        return Window([], [], {}, beyond - 1, beyond - 1 - after)
+    return Window([], [], {}, upto, 1 if upto == LAST_ID else upto - after)
+
+
+def _read(connection: sqlite3.Connection, first: int, upto: int, asked: _Asked, skipped: Skipped) -> Window:
+    """Read a window that begins with the row ``first``, or up to the damage in it."""
+    last = min(first + WINDOW - 1, upto)
+    while True:
+        try:
+            with telling_damage():
+                rows, end, newest_rows, counts = _read_range(connection, first, last, asked)
+            break
+        except DamageError:
+            if last == first:
+                return Window([], [], {}, first, 1)
+            last = first + (last - first) // 2
+    return Window(_events(rows, ColumnClock(connection, first), skipped, asked.superseded), newest_rows, counts, end)
+
+
 def _read_range(
-    connection: sqlite3.Connection, first: int, last: int, written: Collection[str] | None, counted: Collection[str]
+    connection: sqlite3.Connection, first: int, last: int, asked: _Asked
 ) -> tuple[list[Row], int, list[Row], dict[str, int]]:
     """Return the rows to make events of, the id up to which they go, the newest rows, and the counts."""
-    rows, last = _rows(connection, first, last, written, counted)
-    counts, newest_rows = _counts(connection, first, last, counted)
+    rows, last = _rows(connection, first, last, asked)
+    counts, newest_rows = _counts(connection, first, last, asked.counted)
     for row in rows:  # of these kinds, the ones that are no objects
         if isinstance(row.kind, bytes) and (kind := row.kind.decode("utf-8", "replace")) in counts:
             counts[kind] -= 1
-    newest_rows = sorted({*newest_rows, *rows[-MOST_NEWEST:]}, key=lambda row: row.id)
+    reached = newest_upto(connection, last)
+    if reached is None:
+        raise DamageError("the rows of a range are gone")
+    newest_rows = sorted({*newest_rows, *rows[-MOST_NEWEST:], reached}, key=lambda row: row.id)
+    if newest_rows[0].id < first or newest_rows[-1].id > last:
+        raise DamageError("ids are not in order")
     return rows, last, newest_rows[-MOST_NEWEST:], counts
 
 
-def _events(rows: list[Row], clock: "ColumnClock", skipped: Skipped, superseded: Superseded | None) -> list[Event]:
+def _events(rows: list[Row], clock: ColumnClock, skipped: Skipped, superseded: Superseded | None) -> list[Event]:
     events = []
     for row in reversed(rows):
         if superseded is not None and superseded.is_superseded(row):
@@ -224,30 +161,50 @@ def _events(rows: list[Row], clock: "ColumnClock", skipped: Skipped, superseded:
     return events
 
 
-def _rows(
-    connection: sqlite3.Connection, first: int, last: int, written: Collection[str] | None, counted: Collection[str]
-) -> tuple[list[Row], int]:
-    kinds, without = sorted(written or ()), sorted(counted)
-    chosen = "" if written is None else f"AND event_type IN ({_marks(kinds)})"
-    if without:
-        chosen += f" AND NOT (event_type IN ({_marks(without)}) AND {_IS_OBJECT})"
+def _rows(connection: sqlite3.Connection, first: int, last: int, asked: _Asked) -> tuple[list[Row], int]:
+    """Return the rows to make events of and the id up to which they go: they end early where damage comes."""
+    chosen, values = _chosen(asked)
+    within, ends = _within(first, last)
     cursor = connection.execute(
-        f"SELECT {_COLUMNS} FROM events WHERE rowid BETWEEN ? AND ? {chosen} ORDER BY rowid",  # noqa: S608 - ours
-        (first, last, *kinds, *without),
+        f"SELECT {COLUMNS} FROM events NOT INDEXED WHERE {within} {chosen} ORDER BY rowid",  # noqa: S608 - ours
+        (*ends, *values),
     )
     rows: list[Row] = []
     size = 0
-    for row in cursor:
-        found = Row(*row)
-        if found.id < (rows[-1].id + 1 if rows else first):
-            raise sqlite3.DatabaseError(_DISORDERED)
-        rows.append(found)
-        size += len(found.payload) if isinstance(found.payload, bytes) else 0
-        if size > _BYTES:
-            last = found.id
-            break
-    cursor.close()
+    try:
+        with telling_damage():
+            for row in cursor:
+                found = Row(*row)
+                if found.id < (rows[-1].id + 1 if rows else first):
+                    raise DamageError("ids are not in order")
+                rows.append(found)
+                size += len(found.payload) if isinstance(found.payload, bytes) else 0
+                if size > _BYTES:
+                    return rows, found.id
+    except DamageError:
+        if not rows or rows[-1].id >= last:
+            raise
+        return rows, rows[-1].id
+    finally:
+        cursor.close()
     return rows, last
+
+
+def _chosen(asked: _Asked) -> tuple[str, list[str]]:
+    """Return the condition on rows to make events of, and what stands for its marks."""
+    condition, values = "", []
+    if asked.written is not None:
+        condition, values = f"AND event_type IN ({_marks(asked.written)})", sorted(asked.written)
+    if asked.counted:
+        condition += f" AND NOT (event_type IN ({_marks(asked.counted)}) AND CASE WHEN NOT ({_IS_OBJECT}) THEN 0"
+        values += sorted(asked.counted)
+        for kind, statuses in asked.counted.items():
+            if statuses:
+                status = "lower(json_extract(payload, '$.status'))"
+                condition += f" WHEN event_type = ? THEN coalesce({status} IN ({_marks(statuses)}), 0)"
+                values += [kind, *statuses]
+        condition += " ELSE 1 END)"
+    return condition, values
 
 
 def _counts(
@@ -256,88 +213,46 @@ def _counts(
     """Return how many rows of these kinds there are, and the newest of them."""
     if not counted:
         return {}, []
-    where = f"WHERE rowid BETWEEN ? AND ? AND event_type IN ({_marks(counted)})"
-    values = (first, last, *sorted(counted))
+    within, ends = _within(first, last)
+    where = f"WHERE {within} AND event_type IN ({_marks(counted)})"
+    values = (*ends, *sorted(counted))
     counts = connection.execute(
         f"SELECT event_type, count(*) FROM events {where} GROUP BY event_type",  # noqa: S608 - ours
         values,
     ).fetchall()
     newest_rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM events {where} ORDER BY rowid DESC LIMIT {MOST_NEWEST}",  # noqa: S608 - ours
+        f"SELECT {COLUMNS} FROM events {where} ORDER BY rowid DESC LIMIT {MOST_NEWEST}",  # noqa: S608 - ours
         values,
     ).fetchall()
     return {kind.decode(): count for kind, count in counts}, [Row(*row) for row in newest_rows]
 
 
-def _marks(values: Collection[str]) -> str:
+def _within(first: int, last: int) -> tuple[str, tuple[int, ...]]:
+    """Return the condition on ids; for one alone SQLite does not look at what follows, which may be damaged."""
+    return ("rowid = ?", (first,)) if first == last else ("rowid BETWEEN ? AND ?", (first, last))
+
+
+def _marks(values: Collection[Any]) -> str:
     return ", ".join("?" * len(values))
-
-
-class ColumnClock:
-    """Reads the time column, which on SQLite 3.40 is off by the host's distance from UTC.
-
-    How far it is off shows in rows nearby that have a time in their payload too.
-    """
-
-    def __init__(self, connection: sqlite3.Connection, near: int) -> None:
-        self._connection = connection
-        self._near = near
-        self._ahead: float | None = None
-
-    def time_of(self, written: object) -> float | None:
-        """Return when a row was written, seconds since 1970."""
-        column = column_time(written)
-        if column is None:
-            return None
-        if self._ahead is None:
-            self._ahead = self._measured()
-        return column - self._ahead
-
-    def _measured(self) -> float:
-        found: list[float] = []
-        try:
-            for row in self._connection.execute(
-                f"SELECT {_COLUMNS} FROM events WHERE rowid BETWEEN ? AND ?"  # noqa: S608 - ours
-                " AND +event_type IN ('heartbeat', 'price_tick', 'metric', 'runtime_start') LIMIT 5",
-                (max(0, self._near - _NEARBY), min(_LAST_ID, self._near + _NEARBY)),
-            ):
-                ahead = _ahead(Row(*row))
-                if ahead is not None:
-                    found.append(ahead)
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise
-            # Nearby damage is for the reader to find; what was measured before it holds.
-        return statistics.median_low(found) if found else 0.0
-
-
-def time_of(connection: sqlite3.Connection, row: Row) -> float | None:
-    """Return when a row was written, seconds since 1970: its payload's time, else the column's."""
-    with suppress(BadRecordError):
-        at = row.event().at
-        if at is not None:
-            return at
-    return ColumnClock(connection, row.id).time_of(row.written)
-
-
-def _ahead(row: Row) -> float | None:
-    """Return how far the column is ahead of the payload, in whole quarters of an hour, as offsets from UTC are."""
-    column = column_time(row.written)
-    with suppress(BadRecordError):
-        at = row.event().at
-        if column is not None and at is not None:
-            ahead = round((column - at) / _QUARTER) * _QUARTER
-            if abs(column - at - ahead) <= _SLOW and abs(ahead) <= _FURTHEST:
-                return float(ahead)
-    return None
 
 
 def events_between(
     connection: sqlite3.Connection, after: int, upto: int, kinds: Collection[str] | None, skipped: Skipped
 ) -> Iterator[Event]:
-    """Yield events of these kinds with ids above ``after`` and at most ``upto``, in the order of their writing."""
+    """Yield events of these kinds with ids above ``after`` and at most ``upto``, in the order of their writing.
+
+    Raises:
+        DamageError: nothing of them can be read.
+    """
     written = None if kinds is None else written_kinds(kinds)
+    lost, is_read = 0, False
     while after < upto:
         window = read_window(connection, after, upto, written, skipped=skipped)
-        after = window.upto
-        yield from (event for event in window.events if kinds is None or event.kind in kinds)
+        after, lost = window.upto, lost + window.lost
+        is_read = is_read or bool(window.newest)
+        if is_read and lost:
+            skipped.add(EVENTS_DB, Why.DAMAGED, lost)
+            lost = 0
+        yield from (event for event in window.events if is_wanted(event, kinds))
+    if lost:
+        raise DamageError("none of its rows can be read")

@@ -3,13 +3,11 @@
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
-from gpt_trader_telemetry.runtime_data.database import UnreadableError, trouble_of_os
-from gpt_trader_telemetry.runtime_data.event import Event
-from gpt_trader_telemetry.runtime_data.record import CYCLE_METRICS
+from gpt_trader_telemetry.runtime_data.database import UnreadableError, open_file, trouble_of_os
 from gpt_trader_telemetry.runtime_data.skipped import Skipped, Why
 from gpt_trader_telemetry.runtime_data.values import fields_of, finite, text, unix_time
 
@@ -137,12 +135,9 @@ class CycleMetrics:
         if account.limit_remaining is not None:
             self.limit_remaining, self.times["limit_remaining"] = account.limit_remaining, at
 
-    def take_event(self, event: Event, note: Note = lambda _why: None) -> bool:
-        """Take in a cycle's metrics from the log; tell whether it was such an event."""
-        if event.kind != CYCLE_METRICS:
-            return False
-        self.take(event.payload, event.at, note)
-        return True
+    def copy(self) -> Self:
+        """Return one that goes on apart."""
+        return replace(self, numbers=dict(self.numbers), times=dict(self.times))
 
 
 def numbers_of(record: Mapping[str, Any], note: Note = lambda _why: None) -> dict[str, float]:
@@ -183,7 +178,7 @@ def read_metrics_file(path: Path, skipped: Skipped) -> MetricsFile | None:
         UnreadableError: it is absent or may not be read.
     """
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             written = os.fstat(file.fileno()).st_mtime
             raw = file.read(LARGEST + 1)
     except OSError as error:

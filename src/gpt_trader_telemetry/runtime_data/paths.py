@@ -33,7 +33,9 @@ class ProfilePaths:
             ConfigurationError: a profile that is no folder's name.
         """
         if not profile or profile in {".", ".."} or not profile.isprintable() or set(profile) & set("/\\"):
-            raise ConfigurationError(f"{profile!r} is no profile: it names a folder in runtime_data")
+            raise ConfigurationError(
+                f"{profile!r} is no profile: give the name of a folder in runtime_data, such as prod"
+            )
         folder = Path(root) / "runtime_data" / profile
         return cls(
             profile=profile,

@@ -1,6 +1,6 @@
 """From what stands in a row or a line to an Event; nothing here reads files."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 from functools import lru_cache
 from json import JSONDecoder
 from typing import Any, Final
@@ -17,6 +17,7 @@ __all__ = [
     "column_time",
     "event_of_line",
     "event_of_row",
+    "is_wanted",
     "written_kinds",
 ]
 
@@ -27,7 +28,7 @@ LARGEST: Final = 1 << 20
 """Bytes of one record; the largest that a bot writes are some kilobytes."""
 
 _ENVELOPE: Final = frozenset({"type", "event_type", "timestamp", "time", "bot_id"})
-_decode: Final = JSONDecoder().decode
+_decoder: Final = JSONDecoder()
 
 
 class BadRecordError(Exception):
@@ -41,6 +42,11 @@ class BadRecordError(Exception):
 def written_kinds(kinds: Collection[str]) -> frozenset[str]:
     """Return the types under which events of these kinds may have been written."""
     return frozenset(kinds) | {METRIC}
+
+
+def is_wanted(event: Event, kinds: Collection[str] | None) -> bool:
+    """Tell whether an event is of these kinds, among which ``metric`` is whatever a metric row wraps."""
+    return kinds is None or event.kind in kinds or (event.wrapped and METRIC in kinds)
 
 
 def event_of_row(position: int, kind: object, payload: object, bot_id: object) -> Event:
@@ -59,11 +65,12 @@ def event_of_row(position: int, kind: object, payload: object, bot_id: object) -
     at = _time_of(fields)
     if name == METRIC:
         inner, name = _unwrapped(fields)
-        at, fields = _time_of(inner) or at, inner
+        return Event(name, _time_of(inner) or at, inner, whose, position, wrapped=True)
     return Event(name, at, fields, whose, position)
 
 
-def column_time(written: object) -> float | None:
+@lru_cache(maxsize=1024)
+def column_time(written: Hashable) -> float | None:
     """Return what the time column of a row says."""
     return unix_time(_lenient(written))
 
@@ -82,10 +89,11 @@ def event_of_line(position: int, line: bytes) -> Event:
     inner = fields.get("data")
     if isinstance(inner, dict) and fields.keys() - _ENVELOPE == {"data"}:
         fields = inner
-    if name == METRIC:
+    wrapped = name == METRIC
+    if wrapped:
         fields, name = _unwrapped(fields)
     inner_at = _time_of(fields)
-    return Event(name, at if inner_at is None else inner_at, fields, whose, position)
+    return Event(name, at if inner_at is None else inner_at, fields, whose, position, wrapped)
 
 
 def _unwrapped(fields: dict[str, Any]) -> tuple[dict[str, Any], str]:
@@ -104,12 +112,20 @@ def _object(raw: bytes) -> dict[str, Any]:
     if len(raw) > LARGEST:
         raise BadRecordError(Why.SIZE)
     try:
-        value = _decode(_text(raw))
+        value = _decoded(_text(raw))
     except (ValueError, RecursionError) as error:
         raise BadRecordError(Why.JSON) from error
     if not isinstance(value, dict):
         raise BadRecordError(Why.SHAPE)
     return value
+
+
+def _decoded(text: str) -> Any:
+    if text.startswith("{"):
+        value, end = _decoder.raw_decode(text)
+        if end == len(text):  # no need to look for blanks around it
+            return value
+    return _decoder.decode(text)
 
 
 def _text(raw: bytes) -> str:

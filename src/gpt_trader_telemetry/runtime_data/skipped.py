@@ -26,7 +26,7 @@ class Why(StrEnum):
     DUPLICATE = "duplicate"
     """The same metric line again: the oldest writer wrote each one twice."""
     DAMAGED = "damaged"
-    """The file is damaged from there on: what follows cannot be read, however much it is."""
+    """It stood in a part of the file that is damaged; counted by the ids that are missing."""
     PRUNED = "pruned"
     """The bot deleted it before it was read."""
 

@@ -66,13 +66,15 @@ def unix_time(value: object) -> float | None:
     (1770336000.0, 1770336000.0, 1770336000.5)
     >>> unix_time(1770336000000), unix_time("soon"), unix_time(0), unix_time("20260206")
     (1770336000.0, None, None, 1770336000.0)
+    >>> unix_time("9999-12-31T23:59:59")  # beyond the year 5138
     """
     if value is None:
         return None
     seconds = finite(value)
     if seconds is None or _is_basic_date(value):
         seconds = _iso(value)
-    if seconds is None or seconds <= 0:
+        return None if seconds is None or not 0 < seconds < _DIVISORS[-1][0] else seconds
+    if seconds <= 0:
         return None
     if seconds < _DIVISORS[-1][0]:
         return seconds

@@ -13,5 +13,16 @@
 from gpt_trader_telemetry.testing.clock import Clock
 from gpt_trader_telemetry.testing.reading import Histogram, Value
 from gpt_trader_telemetry.testing.recording import Fault, FaultsError, Recording, recorded
+from gpt_trader_telemetry.testing.spans import RecordedSpan, RecordedSpans
 
-__all__ = ["Clock", "Fault", "FaultsError", "Histogram", "Recording", "Value", "recorded"]
+__all__ = [
+    "Clock",
+    "Fault",
+    "FaultsError",
+    "Histogram",
+    "RecordedSpan",
+    "RecordedSpans",
+    "Recording",
+    "Value",
+    "recorded",
+]

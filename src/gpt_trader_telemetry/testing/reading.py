@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from gpt_trader_telemetry.catalog import CATALOG, PREFIX, Kind, Label, Metric, text_of
+from gpt_trader_telemetry.catalog import CATALOG, PREFIX, Kind, Label, Metric, row_named, text_of
 from gpt_trader_telemetry.errors import UsageError
 from gpt_trader_telemetry.pipeline.exposition import label_text
 from gpt_trader_telemetry.recording.bound import Cell
@@ -75,8 +75,9 @@ class Histogram:
 def find_metric(name: object, own: Mapping[str, Metric]) -> Metric:
     """Return the metric of that name; raise UsageError, with the names that are close, where there is none."""
     known = {**CATALOG, **own}
-    if isinstance(name, str) and name in known:
-        return known[name]
+    found = (row_named(name) or own.get(name)) if isinstance(name, str) else None
+    if found is not None:
+        return found
     text = str(name)
     close = difflib.get_close_matches(text if text.startswith(PREFIX) else PREFIX + text, known, n=3, cutoff=0.75)
     hint = f"did you mean {' or '.join(close)}? " if close else ""

@@ -27,6 +27,7 @@ from gpt_trader_telemetry.settings import Settings
 from gpt_trader_telemetry.testing.clock import Clock, timed_by
 from gpt_trader_telemetry.testing.isolated import IsolatedTelemetry, Isolation
 from gpt_trader_telemetry.testing.reading import Cells, Histogram, Value, find_metric, read_histogram, read_value, shown
+from gpt_trader_telemetry.testing.spans import RecordedSpans
 
 PATIENCE: Final = 5.0
 """Real seconds that a health check is waited for; its own timeout is by the test's clock."""
@@ -117,6 +118,14 @@ class Recording:
         self._settle()
         return self.instance.signals.current()
 
+    @property
+    def spans(self) -> RecordedSpans:
+        """The spans that have ended: ``telemetry.spans.one("order_submission", side="buy").parent.name``.
+
+        Their times are the real ones, not the test's.
+        """
+        return self._isolation.spans.read()
+
     def health(self) -> dict[str, Any]:
         """Run every check once, and return what ``/health`` then answers.
 
@@ -142,7 +151,9 @@ class Recording:
         """Return everything that was recorded, a series a line, and the errors kept from the bot."""
         series = [line for metric, cells in self._collected() if metric not in _NOT_THE_BOTS
                   for line in shown(metric, cells)]  # fmt: skip
-        return "\n".join([*(series or ["nothing was recorded"]), *(f"error kept: {error}" for error in self.errors)])
+        spans = [str(self.spans)] if self.spans else []
+        kept = (f"error kept: {error}" for error in self.errors)
+        return "\n".join([*(series or ["nothing was recorded"]), *spans, *kept])
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {float(self.clock())!r} s>"

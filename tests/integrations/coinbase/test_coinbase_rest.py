@@ -22,6 +22,7 @@ from gpt_trader_telemetry import Settings, Telemetry, order_submission
 from gpt_trader_telemetry.integrations.coinbase import rest
 from gpt_trader_telemetry.integrations.coinbase.instrumentor import CoinbaseInstrumentor
 from paper_exchange import Faults
+from support.receivers import http_receiver
 
 BUY = {"client_order_id": "", "product_id": "BTC-USD", "base_size": "0.01"}
 TAKEN = {("success", "none", "buy"): 1}
@@ -151,6 +152,17 @@ def test_every_public_method_is_a_call_of_a_name_of_its_own(exchange, instrument
                              "preview_market_order", "preview_edit_order", "cancel_orders"}  # fmt: skip
 
 
+def test_an_attempt_has_the_category_of_what_it_asks_for(client, instrumented):
+    """Public and private data alike."""
+    for ask in (client.get_unix_time, client.get_accounts, client.get_products, client.get_public_products):
+        ask()
+    client.get_product_book("BTC-USD")
+    client.get_public_candles("BTC-USD", "1", "2", "ONE_HOUR")
+    client.list_orders()
+    counted = {"other": 1, "accounts": 1, "products": 2, "market": 2, "orders": 1}
+    assert attempts(instrumented) == {(category, "success"): number for category, number in counted.items()}
+
+
 def test_the_rate_limit_is_shown_as_the_exchange_tells_it(client, instrumented):
     """Whether the bot asked for the headers or not; its answers hold no more than they did."""
     answer = client.get_accounts()
@@ -174,7 +186,7 @@ def test_eight_threads_at_once_are_counted_exactly(telemetry):
     """Each order as the exchange has it in its own books, faults and all."""
     rates = Faults(late=0, reject=0.2, rate_limit=0.1, unavailable=0.1, drop=0.1, hang=0)
     CoinbaseInstrumentor().instrument(telemetry=telemetry)
-    with coinbase_exchange(FaultScript(rates, seed=5), every=60) as exchange:
+    with coinbase_exchange(FaultScript(rates, seed=5), every=3600) as exchange:
 
         def trade() -> None:
             with client_of(exchange) as client:
@@ -214,13 +226,13 @@ def test_a_fault_of_ours_is_counted_and_kept_from_the_bot(client, instrumented, 
     assert sum(orders(instrumented).values()) == 1
 
 
-def test_no_secret_and_nothing_of_an_order_leaves_the_process(exchange, caplog):
-    """Not the key, a token, an id, a product, a size or an answer: in no metric, health answer or log of ours."""
+def test_no_secret_and_nothing_of_an_order_leaves_the_process(exchange, caplog, monkeypatch):
+    """Not the key, a token, an id, a product, a size or an answer: in no metric, export or log of ours."""
     caplog.set_level(logging.DEBUG)
     exchange.market.balances["BTC"].available = Decimal(100)
     canaries = [exchange.key.name, *exchange.key.secret.split("\n")[1:-2], "Bearer", "eyJ", "CANARY", "BTC-USD", "7.77777",
                 "61234.56", "paper-1"]  # fmt: skip
-    with Telemetry(Settings()) as telemetry:
+    with http_receiver() as received, Telemetry(Settings(otlp_endpoint=received.endpoint)) as telemetry:
         CoinbaseInstrumentor().instrument(telemetry=telemetry)
         with client_of(exchange) as client:
             for fault in (WELL, reject("invalid_size"), status(400), status(401), DROP):
@@ -230,13 +242,17 @@ def test_no_secret_and_nothing_of_an_order_leaves_the_process(exchange, caplog):
                 call(client.cancel_orders, ["CANARY"])
             call(client.get_order, "CANARY")
             call(client.get, "/api/v3/brokerage/CANARY", {"CANARY": "CANARY"})
+            monkeypatch.setattr(rest, "verdict_of", lambda _does, body: body["missing"])
+            call(client.market_order_sell, "CANARY", "BTC-USD", base_size="7.77777")
         CoinbaseInstrumentor().uninstrument()
-        told = [
-            telemetry.metrics_text(),
-            telemetry.metrics_text("application/openmetrics-text"),
-            str(telemetry.signals.current()),
-        ]
-    told += [record.getMessage() for record in caplog.records if record.name.startswith("gpt_trader")]
+        told = [telemetry.metrics_text(accept) for accept in ("text/plain", "application/openmetrics-text")]
+        told.append(str(telemetry.signals.current()))
+        assert telemetry.flush(5)
+    told += [str(request) for request in received.requests]
+    assert "invalid_size" in told[-1]
+    ours = [record for record in caplog.records if record.name.startswith("gpt_trader")]
+    assert ours, "a fault of ours is told of"
+    told += map(logging.Formatter().format, ours)
     assert 'reason="invalid_size"' in told[0]
     assert [canary for canary in canaries if any(canary in text for text in told)] == []
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from gpt_trader_telemetry.instrument.broker import SUBMIT
 from gpt_trader_telemetry.integrations.calls import PREVIEW
-from gpt_trader_telemetry.reasons import reason_of_code
+from gpt_trader_telemetry.reasons import REJECTED_REASONS, reason_of_code
 
 CANCEL: Final = "cancel"
 EDIT: Final = "edit"
@@ -21,8 +21,8 @@ _MOST: Final = 100
 _PREVIEW_EDIT: Final = "preview_edit"
 _CODES: Final = (
     "new_order_failure_reason", "preview_failure_reason", "edit_failure_reason", "error", "failure_reason",
-    "error_details", "message",
 )  # fmt: skip
+_MESSAGES: Final = ("error_details", "message")
 _BROAD: Final = frozenset({"invalid_order", "broker_rejected"})
 
 
@@ -134,8 +134,10 @@ def side_of(data: object, body: object = None) -> object:
 
 
 def _items(body: Mapping[str, Any], name: str) -> list[Any]:
+    """Return the entries of a list in a body; what is only a text is an error code."""
     found = body.get(name)
-    return found[:_MOST] if isinstance(found, list) else []
+    entries = found[:_MOST] if isinstance(found, list) else []
+    return [{"error": entry} if isinstance(entry, str) else entry for entry in entries]
 
 
 def _is_refused(result: object) -> bool:
@@ -143,15 +145,15 @@ def _is_refused(result: object) -> bool:
 
 
 def _reason(refused: list[Any]) -> str:
-    """Return the first reason that says something exact, else the first."""
-    reasons = [reason for code in _codes(refused) if (reason := reason_of_code(code)) is not None]
+    """Return the first reason that says something exact, else the first; of messages, only what is about an order."""
+    coded = [reason_of_code(code) for code in _texts(refused, _CODES)]
+    said = [reason_of_code(text) for text in _texts(refused, _MESSAGES)]
+    reasons = [reason for reason in coded if reason] + [reason for reason in said if reason in REJECTED_REASONS]
     exact = (reason for reason in reasons if reason not in _BROAD)
     return next(exact, reasons[0] if reasons else "broker_rejected")
 
 
-def _codes(refused: list[Any]) -> Iterator[str]:
+def _texts(refused: list[Any], names: tuple[str, ...]) -> Iterator[str]:
     for found in refused:
-        if isinstance(found, str):
-            yield found
-        elif isinstance(found, Mapping):
-            yield from (found[name] for name in _CODES if isinstance(found.get(name), str))
+        if isinstance(found, Mapping):
+            yield from (found[name] for name in names if isinstance(found.get(name), str))

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from gpt_trader_telemetry.instrument.arguments import argument_reader
 from gpt_trader_telemetry.instrument.broker import SUBMIT
-from gpt_trader_telemetry.instrument.orders import spelled
+from gpt_trader_telemetry.instrument.orders import spelled_side
 from gpt_trader_telemetry.instrument.site import Scope, Site
 from gpt_trader_telemetry.instrument.wrap import wrap
 from gpt_trader_telemetry.integrations.attempts import AttemptSite, RequestSite, category_of
@@ -80,7 +80,7 @@ class AnyCallSite(ClientSite):
         if operation == SUBMIT:
             order = call_around(self.client.slot)
             if isinstance(order, ClientOrder) and order.sides == ["unknown"]:
-                order.sides = [spelled(side_of(None, body))]  # to close a position has the side that it has
+                order.sides = [spelled_side(side_of(None, body))]  # to close a position has the side that it has
         return verdict_of(operation, body)
 
 

@@ -1,0 +1,96 @@
+"""What differs from one place to another where the rules are evaluated: one object, which all of them are made from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+from gpt_trader_telemetry.errors import ConfigurationError
+from gpt_trader_telemetry.rules.promql import Pace
+from gpt_trader_telemetry.settings import Settings
+from gpt_trader_telemetry.thresholds import VARIABLES, Thresholds
+
+__all__ = ["SITE_VARIABLES", "Site"]
+
+_USUAL_INTERVAL: Final = Settings().export_interval
+_USUAL_PREFIXES: Final = (Settings().metric_prefix, "gpt_trader")
+"""The two that the playbook names."""
+_LONGEST_INTERVAL: Final = 150.0
+"""Prometheus forgets a sample after five minutes, and rules look as far back: two exports must be in there."""
+_LATE: Final = 60.0
+_OVERLAP: Final = 300.0
+"""For so long one bot may run beside the one that takes its place, and they are not two."""
+
+SITE_VARIABLES: Final = (*VARIABLES, "OTEL_METRIC_EXPORT_INTERVAL", "COINBASE_TRADER_METRIC_PREFIX")
+"""What is read of a bot's environment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What the rules of one Prometheus are made from; durations are in seconds.
+
+    Raises:
+        ConfigurationError: bots export so seldom that the rules could not judge what they tell.
+
+    >>> Site(export_interval=120).heartbeat_old
+    360.0
+    """
+
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    export_interval: float = _USUAL_INTERVAL
+    """The longest that any of the bots has between two exports over OTLP."""
+    prefixes: tuple[str, ...] = _USUAL_PREFIXES
+    """What the names of exporters' series begin with."""
+    pace: Pace = field(default_factory=Pace)
+
+    def __post_init__(self) -> None:
+        if self.export_interval > _LONGEST_INTERVAL:
+            raise ConfigurationError(
+                f"an export interval of {self.export_interval:g} s is too long to alert on: the rules look back five "
+                f"minutes, and need two exports there; {_LONGEST_INTERVAL:g} s is the longest"
+            )
+
+    @classmethod
+    def from_mapping(cls, environ: Mapping[str, str], *, prefixes: tuple[str, ...] = ()) -> Self:
+        """Read it from a bot's variables, and add prefixes of exporters that have another environment.
+
+        >>> Site.from_mapping({"OTEL_METRIC_EXPORT_INTERVAL": "90000"}, prefixes=("my_desk",)).prefixes
+        ('coinbase_trader', 'gpt_trader', 'my_desk')
+        """
+        settings = Settings.from_env({name: environ[name] for name in SITE_VARIABLES if name in environ})
+        checked = (Settings(metric_prefix=prefix).metric_prefix for prefix in prefixes)
+        return cls(
+            thresholds=settings.thresholds,
+            export_interval=settings.export_interval,
+            prefixes=tuple(dict.fromkeys([*_USUAL_PREFIXES, settings.metric_prefix, *checked])),
+        )
+
+    @property
+    def heartbeat_old(self) -> float:
+        """Age from which a bot that sends says nothing: two exports in a row may be late or lost.
+
+        A shorter interval than usual makes it no shorter, since a restart takes its time.
+        """
+        return 3 * max(self.export_interval, _USUAL_INTERVAL)
+
+    @property
+    def silent(self) -> float:
+        """Age of a heartbeat from which a bot is missed: an export that comes late makes it no bot less."""
+        return self.heartbeat_old + _LATE
+
+    @property
+    def settled(self) -> float:
+        """How long a bot must have been there to be missed: one that takes another's place is there beside it."""
+        return self.silent + _OVERLAP
+
+    @property
+    def exported_at(self) -> str:
+        """The selector of the series that every exporter has."""
+        return f'{{__name__=~"({"|".join(self.prefixes)})_metrics_timestamp_seconds"}}'
+
+    def span(self, seconds: float) -> str:
+        """Return a duration as PromQL spells it, at this pace."""
+        return self.pace.span(seconds)
+
+    def seconds(self, seconds: float) -> str:
+        """Return a number of seconds, at this pace."""
+        return self.pace.seconds(seconds)

@@ -1,0 +1,415 @@
+"""Days that go wrong: who plays them, what begins, and who is to hear of it."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from operators_programs import free_port, served
+from trading_days import FACTOR, Bot, HandingOn
+
+from support.collector import Collector, find_collector
+
+BREAK = 1.5
+"""Seconds that a restart takes: half a minute for the bots."""
+MINUTE = 60 / FACTOR
+
+Expected = Mapping[str, frozenset[str]]
+
+
+def expected(page: str = "", ticket: str = "", perhaps: str = "") -> Expected:
+    """Name the alerts that must page, that must make a ticket, and that may make one before something inhibits them."""
+    return {
+        "page": frozenset(f"{name} critical" for name in page.split()),
+        "ticket": frozenset(ticket.split(", ")) - {""},
+        "perhaps": frozenset(perhaps.split(", ")) - {""},
+    }
+
+
+@dataclass
+class Stage:
+    """What a scenario plays on: its bots, and who hands on what they send where Prometheus does not scrape them."""
+
+    job: str
+    folder: Path
+    bots: list[Bot] = field(default_factory=list)
+    handing_on: HandingOn | None = None
+    collectors: list[Collector] = field(default_factory=list)
+    scraped: list[str] = field(default_factory=list)
+    handed_on: list[str] = field(default_factory=list)
+    """The addresses that Prometheus scrapes: of bots, exporters and Collectors themselves, and of who hands on."""
+    exported_at: Callable[[], float] = time.time
+    exporter: ExitStack = field(default_factory=ExitStack)
+    refuse: threading.Event = field(default_factory=threading.Event)
+
+    def receive(self, path: str, body: bytes) -> bytes:
+        """Take an export, with the empty answer that says so."""
+        if self.refuse.is_set():
+            raise LookupError
+        return b""
+
+    @property
+    def bot(self) -> Bot:
+        return self.bots[0]
+
+    @property
+    def targets(self) -> Path:
+        """The file from which Prometheus knows what to scrape."""
+        return self.folder / f"{self.job}.targets.json"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A day, what goes wrong, and who is to hear of it."""
+
+    what: str
+    begin: Callable[[Stage], object]
+    heard: Expected
+    bots: int = 1
+    over_otlp: bool = False
+    """Sent to a Collector, and scraped only there."""
+    both_roads: bool = False
+    """Scraped as well as sent."""
+    exporter: bool = False
+    sends: bool = False
+    """To a receiver of its own, beside being scraped."""
+    collectors: bool = False
+    """Played with real Collectors, which ``place`` starts."""
+    place: Callable[[Stage, ExitStack], object] = lambda stage, stack: None
+    alone: bool = False
+    """Before operators of its own, since it is about all Collectors that they know."""
+    host: str = "127.0.0.1"
+    quiet_before: Callable[[Bot], object] = lambda bot: None
+
+
+def change(**days: object) -> Callable[[Stage], None]:
+    """Change how the bot's day goes."""
+
+    def begin(stage: Stage) -> None:
+        for name, value in days.items():
+            setattr(stage.bot.day, name, value)
+
+    return begin
+
+
+def restart(stage: Stage) -> None:
+    """End the bot, and start it again with counters at zero."""
+    stage.bot.end()
+    if stage.handing_on:
+        (instance,) = stage.handing_on.bots
+        # What was sent last under the old instance id stays until it expires.
+        del stage.handing_on.bots[instance]
+    time.sleep(BREAK)
+    stage.bot.start()
+    if stage.handing_on:
+        stage.handing_on.bots["b-restarted"] = stage.bot
+
+
+def crash_loop(stage: Stage) -> None:
+    """Restart the bot each minute."""
+    for _ in range(6):
+        stage.bot.end()
+        stage.bot.start()
+        time.sleep(60 / FACTOR)
+
+
+def collector_ends(stage: Stage) -> None:
+    """Kill the Collector that the bots send to."""
+    stage.collectors[0].kill()
+
+
+def collector_crash_loop(stage: Stage) -> None:
+    """Kill the Collector each minute, and start it again."""
+    for _ in range(5):
+        stage.collectors[0].kill()
+        stage.collectors[0].start()
+        time.sleep(MINUTE)
+
+
+def vanishes(stage: Stage) -> None:
+    """Have Prometheus know the bot no more, as a pod that was evicted, and end it."""
+    stage.targets.write_text("[]")
+    stage.bot.end()
+
+
+def bot_and_its_file_end(stage: Stage) -> None:
+    """End the bot that the exporter reads."""
+    stage.bot.end()
+    stops_writing(stage)
+
+
+def collect(stage: Stage, stack: ExitStack, name: str, *files: str, **more: str) -> Collector:
+    """Start a real Collector, and have Prometheus scrape what it tells of itself."""
+    folder = stage.folder / f"{stage.job}-{name}"
+    folder.mkdir()
+    collector = Collector(folder, *files, **more)
+    collector.start()
+    stack.callback(collector.kill)
+    stage.collectors.append(collector)
+    stage.scraped.append(f"127.0.0.1:{collector.ports['own']}")
+    return collector
+
+
+def one_agent(stage: Stage, stack: ExitStack) -> None:
+    """Let the bots send to an agent that Prometheus scrapes, as in the compose stack."""
+    forgets = f"exporters: {{prometheus: {{metric_expiration: {600 / FACTOR:g}s}}}}"
+    agent = collect(stage, stack, "agent", "agent.yaml", "agent-scrape-only.yaml", extra=forgets)
+    stage.handed_on.append(f"127.0.0.1:{agent.ports['shown']}")
+    trade(stage, stack, 2, agent)
+
+
+def one_gateway(stage: Stage, stack: ExitStack) -> None:
+    """Run a gateway that nobody sends to."""
+    collect(stage, stack, "gateway", "gateway.yaml")
+
+
+def a_chain(stage: Stage, stack: ExitStack) -> None:
+    """Let a bot that is scraped send to an agent, this to a gateway, and this to a store."""
+    store = stack.enter_context(served(stage.receive)).server_address[1]
+    gateway = collect(stage, stack, "gateway", "gateway.yaml", GPT_TRADER_REMOTE_WRITE=f"http://127.0.0.1:{store}/w")
+    small = "{queue_size: 30_000, batch: {min_size: 1_000, max_size: 20_000}}"
+    agent = collect(
+        stage, stack, "agent", "agent.yaml", extra=f"exporters: {{otlp_grpc: {{sending_queue: {small}}}}}",
+        GPT_TRADER_GATEWAY=f"127.0.0.1:{gateway.ports['grpc']}",
+    )  # fmt: skip
+    trade(stage, stack, 1, agent)
+    stage.scraped.append(stage.bot.address)
+
+
+def trade(stage: Stage, stack: ExitStack, number: int, agent: Collector) -> None:
+    """Start bots that send to a Collector each minute."""
+    for _ in range(number):
+        bot = Bot(otlp_endpoint=agent.http, export_interval=MINUTE, otlp_timeout=1.0, service_name=stage.job)
+        stage.bots.append(bot)
+        bot.start()
+        stack.callback(bot.end)
+
+
+def stops_writing(stage: Stage) -> None:
+    """Have the bot write no more metrics."""
+    now = time.time()
+    stage.exported_at = lambda: now
+
+
+def bad_data(stage: Stage) -> None:
+    """Load bad candles, and find marks stale."""
+    stage.bot.day.does.append(lambda telemetry: telemetry.record_data_quality("BTC-USD", "1h", 0.8, [("gap", "error")]))
+    stage.bot.day.does.append(lambda telemetry: telemetry.record_counter("gpt_trader_stale_marks_total", 6))
+
+
+def bad_value(stage: Stage) -> None:
+    """Record what is no number."""
+    stage.bot.day.does.append(lambda telemetry: telemetry.record_gauge("gpt_trader_open_orders", float("nan")))
+
+
+def lonely(stage: Stage) -> None:
+    """Have one order refused, in a night without others."""
+
+    def refuse(telemetry) -> None:
+        with telemetry.order_submission(side="buy") as order:
+            order.reject("invalid_price")
+
+    stage.bot.day.does.append(refuse)
+
+
+NOBODY = expected()
+SCENARIOS: dict[str, Scenario] = {
+    "quiet-day": Scenario("A quiet day: orders each ten seconds, one of fifty rejected", change(), NOBODY),
+    "quiet-day-over-otlp": Scenario(
+        "A quiet day of two bots that send over OTLP", change(), NOBODY, bots=2, over_otlp=True
+    ),
+    "order-errors": Scenario(
+        "Every second order is rejected",
+        change(rejected_of=2),
+        expected("OrdersFailing", "OrderErrorRateHigh high", "OrdersFailing warning"),
+    ),
+    "order-errors-on-both-roads": Scenario(
+        "The same of a bot that is scraped and sends over OTLP as well",
+        change(rejected_of=2),
+        expected("OrdersFailing", "OrderErrorRateHigh high", "OrdersFailing warning"),
+        both_roads=True,
+    ),
+    "order-retries": Scenario(
+        "The broker asks to try again, once for each order",
+        change(retries=1),
+        expected("OrdersRetried", perhaps="OrdersRetried warning"),
+    ),
+    "slow-broker": Scenario(
+        "Each call takes 4 s",
+        change(slow=True),
+        expected("BrokerSlow", "BrokerLatencyP95High high", "BrokerSlow warning"),
+    ),
+    "guard-spike": Scenario(
+        "A guard trips 12 times at once",
+        change(guards_trip=12),
+        expected("GuardTripBurst", perhaps="GuardTripBurst warning"),
+    ),
+    "silent-feed": Scenario(
+        "The WebSocket is connected and says nothing",
+        change(messages=False),
+        expected("WebSocketStale", perhaps="WebSocketStale warning"),
+    ),
+    "stale-market-data": Scenario(
+        "One symbol's prices stand still while messages come",
+        change(market_data=False),
+        expected("MarketDataStale", perhaps="MarketDataStale warning"),
+    ),
+    "reconnect-loop": Scenario(
+        "The WebSocket is connected anew each 20 s", change(reconnects_every=1.0), expected("WebSocketReconnectLoop")
+    ),
+    "missing-ids": Scenario(
+        "Orders are sent without a decision id",
+        change(decision_id=""),
+        expected("DecisionIdsMissing", perhaps="DecisionIdsMissing warning"),
+    ),
+    "bad-data": Scenario(
+        "Candles with gaps, and six stale marks",
+        bad_data,
+        expected(ticket="DataQualityLow warning, StaleMarks warning"),
+    ),
+    "dead-bot": Scenario(
+        "The bot is killed; Prometheus scraped it",
+        lambda stage: stage.bot.end(),
+        expected("BotDown", perhaps="MetricsEndpointDown critical"),
+    ),
+    "dead-bot-over-otlp": Scenario(
+        "One bot of two is killed; they sent over OTLP",
+        lambda stage: stage.bot.end(),
+        expected("BotNotReporting"),
+        bots=2,
+        over_otlp=True,
+    ),
+    "dead-collector": Scenario(
+        "The only Collector is killed; two bots sent to it",
+        collector_ends,
+        expected("CollectorDown", perhaps="CollectorDown warning, MetricsEndpointDown critical"),
+        bots=0,
+        collectors=True,
+        place=one_agent,
+        alone=True,
+    ),
+    "dead-gateway": Scenario(
+        "A Collector of several is killed",
+        collector_ends,
+        expected(ticket="CollectorDown warning", perhaps="MetricsEndpointDown critical"),
+        bots=0,
+        collectors=True,
+        place=one_gateway,
+    ),
+    "collector-crash-loop": Scenario(
+        "A Collector is killed and started again each minute",
+        collector_crash_loop,
+        expected(ticket="CollectorRestarting warning", perhaps="CollectorDown warning"),
+        bots=0,
+        collectors=True,
+        place=one_gateway,
+    ),
+    "store-away": Scenario(
+        "The store behind agent and gateway takes no more; the agent's queue is small; the bot is scraped as well",
+        lambda stage: stage.refuse.set(),
+        expected(
+            ticket="CollectorSendFailing warning, CollectorQueueStuck warning, CollectorQueueFilling warning, "
+            "TelemetryExportFailing warning",
+            # The gateway's is kept back; the agent's joins its group, and is told with it ten minutes later.
+            perhaps="CollectorRefusing warning",
+        ),
+        bots=0,
+        collectors=True,
+        place=a_chain,
+    ),
+    "vanished-bot": Scenario("The bot's pod vanishes: Prometheus knows it no more", vanishes, expected("TargetGone")),
+    "hung-bot": Scenario(
+        "The bot answers and makes no more cycles", change(cycle_every=1e6), expected("BotNotTrading")
+    ),
+    "restart": Scenario("The bot is restarted in half a minute; counters begin at zero", restart, NOBODY),
+    "restart-over-otlp": Scenario("The same of a bot that sends over OTLP", restart, NOBODY, over_otlp=True),
+    "crash-loop": Scenario(
+        "The bot is restarted each minute",
+        crash_loop,
+        expected("BotRestarting"),
+    ),
+    "lonely-failed-order": Scenario(
+        "One order in a night without others fails",
+        lonely,
+        expected(ticket="OrderErrorRateHigh high"),
+        quiet_before=lambda bot: setattr(bot.day, "order_every", 1e6),
+    ),
+    "dead-exporter": Scenario(
+        "The out-of-process exporter is killed",
+        lambda stage: stage.exporter.close(),
+        expected("ExporterDown", perhaps="MetricsEndpointDown critical"),
+        bots=0,
+        exporter=True,
+    ),
+    "silent-exporter": Scenario(
+        "The exporter answers, the bot writes nothing",
+        stops_writing,
+        expected("ExporterDataOld"),
+        bots=0,
+        exporter=True,
+        host="127.0.0.3",
+    ),
+    "dead-bot-of-an-exporter": Scenario(
+        "The bot is killed; Prometheus scraped it, and the exporter beside it",
+        bot_and_its_file_end,
+        expected("BotDown", perhaps="MetricsEndpointDown critical"),
+        exporter=True,
+        host="127.0.0.2",
+    ),
+    "no-way-to-the-collector": Scenario(
+        "A bot that is scraped also sends over OTLP, and is refused",
+        lambda stage: stage.refuse.set(),
+        expected(ticket="TelemetryExportFailing warning"),
+        sends=True,
+    ),
+    "bad-values": Scenario("The bot records what is no number", bad_value, expected(ticket="TelemetryErrors warning")),
+}
+
+
+def here(scenario: Scenario) -> bool:
+    """Whether it can be played on this machine: Collectors must be there."""
+    try:
+        return not scenario.collectors or bool(find_collector())
+    except pytest.skip.Exception:
+        return False
+
+
+def set_up(job: str, scenario: Scenario, folder: Path, stack: ExitStack) -> Stage:
+    """Start a scenario's bots, and who answers for them."""
+    stage = Stage(job, folder)
+    settings = {"health_host": scenario.host}
+    if scenario.sends:
+        port = stack.enter_context(served(stage.receive)).server_address[1]
+        settings |= {"otlp_endpoint": f"http://127.0.0.1:{port}", "export_interval": MINUTE, "otlp_timeout": 0.2}
+    stage.bots += [Bot(**settings) for _ in range(scenario.bots)]
+    for bot in stage.bots:
+        scenario.quiet_before(bot)
+        bot.start()
+        stack.callback(bot.end)
+    if scenario.exporter:
+        _export(stage, scenario.host)
+        stack.callback(stage.exporter.close)
+    if not scenario.over_otlp:
+        stage.scraped += [bot.address for bot in stage.bots]
+    if scenario.over_otlp or scenario.both_roads:
+        stage.handing_on = HandingOn(job)
+        stage.handing_on.bots.update({f"b-{number}": bot for number, bot in enumerate(stage.bots)})
+        port = stack.enter_context(served(stage.handing_on)).server_address[1]
+        stage.handed_on.append(f"127.0.0.1:{port}")
+    scenario.place(stage, stack)
+    stage.targets.write_text(json.dumps([{"targets": stage.scraped}]))
+    return stage
+
+
+def _export(stage: Stage, host: str) -> None:
+    """Serve what the exporter does."""
+    written, alive = "coinbase_trader_metrics_timestamp_seconds", "gpt_trader_telemetry_heartbeat_timestamp_seconds"
+    port = free_port()
+    stage.exporter.enter_context(
+        served(lambda path, body: f"{written} {stage.exported_at()}\n{alive} {time.time()}\n".encode(), port, host=host)
+    )
+    stage.scraped.append(f"{host}:{port}")
