@@ -6,6 +6,7 @@ orders are found wherever they are: an edit that cancels and orders anew sends a
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import zip_longest
+from time import perf_counter
 from typing import Any, Final, Self, TypeVar, cast
 
 from gpt_trader_telemetry.catalog import ORDER_PREVIEW_FAILURES
@@ -246,6 +247,11 @@ class ClientCall(BrokerCall):
 
 class NestedSubmit(ClientCall):
     """A submission that is part of one around it: it tells that one, and is not counted."""
+
+    def __enter__(self) -> Self:
+        """Enter it, with no span of its own: only a run that begins by being entered has one."""
+        self.start = self.start or perf_counter()
+        return super().__enter__()
 
     def record(self, error: BaseException | None, seconds: float) -> None:
         """Tell what became of it, unless a guard kept it back."""
