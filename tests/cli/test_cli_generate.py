@@ -128,8 +128,8 @@ def test_a_longer_interval_widens_what_is_taken_for_silence(tmp_path) -> None:
     assert main(["generate", "--output", str(tmp_path), "--thresholds", str(file)]) == 0
     rules = (tmp_path / RULES).read_text()
     assert "heartbeat_timestamp_seconds > 360 unless" in rules
-    assert "<= 420\n" in rules
-    assert "offset 12m" in rules
+    assert "<= 360\n" in rules
+    assert "offset 11m" in rules
     assert "failures_total[20m]" in rules
     assert "sent nothing for 7 minutes" in rules
     for name in ARTIFACTS:

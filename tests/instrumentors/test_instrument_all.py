@@ -17,7 +17,7 @@ def test_what_is_registered_is_instrumented_when_it_is_imported(registered, capl
         calls = scrape(telemetry).total("gpt_trader_broker_call_latency_seconds_count", operation="submit")
         assert calls == 1
         assert scrape(telemetry).value("gpt_trader_telemetry_errors_total", component="integration") == 2
-    told = sorted(record.getMessage().partition(";")[0] for record in caplog.records)
+    told = sorted(record.getMessage().partition(". ")[0] for record in caplog.records)
     assert told == [
         "integration: test_absent could not be instrumented", "integration: test_failing could not be instrumented",
     ]  # fmt: skip

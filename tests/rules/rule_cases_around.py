@@ -94,7 +94,7 @@ VANISHED = [
          up(level((1, 80), (None, 40))) | up(level((1, 120)), OTHER),
          {1305: QUIET, 1320: gone(1), 1785: gone(1)}, labels=JOB),
     Case("all targets vanish, for twelve hours", "TargetGone", up(level((1, 80), (None, 3000))),
-         {1260: QUIET, 1320: gone(1), 44_340: gone(1), 44_460: QUIET}, labels=JOB, every=4),
+         {1260: QUIET, 1320: gone(1), 44_340: gone(1), 44_640: QUIET}, labels=JOB, every=4),
     Case("one was taken out, and then another vanishes: that is another alert", "TargetGone",
          up(level((1, 80), (None, 120))) | up(level((1, 140), (None, 60)), OTHER)
          | up(level((1, 200)), BOT.replace("bot:", "third:")),

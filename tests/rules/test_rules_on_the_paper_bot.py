@@ -19,6 +19,7 @@ NOT_HERE = {
     "gpt_trader:pushed_heartbeat:timestamp_seconds",  # the paper bot does not send
     "gpt_trader:bots_reporting:count",
     "gpt_trader:bots_settled:count",
+    "gpt_trader:bots_missing:count",
     "BotNotReporting",
     "TelemetryExportFailing",
     "ExporterDown",  # and there is no exporter
@@ -31,7 +32,8 @@ NOT_HERE = {
     "CollectorQueueStuck",
     "CollectorQueueFilling",
     "CollectorRefusing",
-    "gpt_trader:targets_settled:count",  # and the bot has not been there for nine minutes
+    "gpt_trader:targets_settled:count",  # and the bot has not been there for eight minutes
+    "gpt_trader:targets_missing:count",
     "TargetGone",
     "gpt_trader:cycles:usual1h",  # or for half an hour
     "BotNotTrading",

@@ -6,6 +6,7 @@ orders are found wherever they are: an edit that cancels and orders anew sends a
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import zip_longest
+from time import perf_counter
 from typing import Any, Final, Self, TypeVar, cast
 
 from gpt_trader_telemetry.catalog import ORDER_PREVIEW_FAILURES
@@ -234,6 +235,8 @@ class ClientCall(BrokerCall):
             return
         answer = self._said or self.answer(error)
         _count_broker_call(self.site, answer, seconds)
+        if answer is not None:
+            self.tell(answer.reason, reason=answer.reason)
         if self.operation == PREVIEW and isinstance(answer, Rejected) and self.site.recorder is not None:
             self.site.recorder.events((ORDER_PREVIEW_FAILURES, ()))(1)
 
@@ -244,6 +247,11 @@ class ClientCall(BrokerCall):
 
 class NestedSubmit(ClientCall):
     """A submission that is part of one around it: it tells that one, and is not counted."""
+
+    def __enter__(self) -> Self:
+        """Enter it, with no span of its own: only a run that begins by being entered has one."""
+        self.start = self.start or perf_counter()
+        return super().__enter__()
 
     def record(self, error: BaseException | None, seconds: float) -> None:
         """Tell what became of it, unless a guard kept it back."""
@@ -280,11 +288,13 @@ class ClientOrder(OrderSubmission):
                 self._count_call(told(reason), seconds)
             for side in self.sides:
                 self.site.count(result, reason, side, seconds)
+            self._tell(result, reason)
         else:
             answers = self.call.answers(self.value, self._answer)
             self._count_call(_first_refused(answers), seconds)
             for side, answer in _matched(self.sides, answers):
                 self.site.count(*_ending(answer), side, seconds)
+            self._tell(*_ending(_first_refused(answers)))
         if self.submits > 1:
             self.site.count_retries(self.submits - 1)
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from gpt_trader_telemetry.rules.liveness import BOT_SCRAPED, DAY, DOWN_FOR, EXPORTER_JOB, HALF_DAY
-from gpt_trader_telemetry.rules.promql import WHO, Alert, Record, Rule, number, query
+from gpt_trader_telemetry.rules.promql import WHO, Alert, Record, Rule, lasting, number, query
 from gpt_trader_telemetry.rules.site import Site
 
 __all__ = ["exporter_rules", "vanished_rules"]
@@ -12,6 +12,7 @@ DATA_OLD: Final = 300.0
 
 _SCRAPED: Final = "gpt_trader:exporter_scraped:up"
 _WATCHED: Final = "gpt_trader:watched:up"
+_MISSING: Final = "gpt_trader:targets_missing:count"
 _SETTLED: Final = "gpt_trader:targets_settled:count"
 
 
@@ -71,19 +72,18 @@ def vanished_rules(site: Site) -> list[Rule]:
             name=_SETTLED,
             expr=f"count by (job) ({_WATCHED} == 1 and on (job, instance) {_WATCHED} offset {site.span(site.settled)})",
         ),
-        # Targets are counted, as another address may follow; how many are missing is a label, as for BotNotReporting.
-        Alert(
-            name="TargetGone",
+        Record(
+            name=_MISSING,
             expr=query(f"""
                 max_over_time({_SETTLED}[{half_day}])
                   - on (job)
-                (
-                  count by (job) (last_over_time({_WATCHED}[{site.span(DOWN_FOR)}]))
-                    or
-                  0 * max_over_time({_SETTLED}[{half_day}])
-                )
-                  > 0
+                (count by (job) ({_WATCHED}) or 0 * max_over_time({_SETTLED}[{half_day}]))
             """),
+        ),
+        # Targets are counted, as another address may follow; how many are missing is a label, as for BotNotReporting.
+        Alert(
+            name="TargetGone",
+            expr=lasting(_MISSING, site.span(DOWN_FOR)),
             severity="critical",
             summary="Prometheus knows fewer bots or exporters to scrape than within the last 12 hours",
             description=(

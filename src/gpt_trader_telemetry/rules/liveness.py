@@ -3,7 +3,7 @@
 from typing import Final
 
 from gpt_trader_telemetry.catalog import CYCLE_DURATION, TELEMETRY_HEARTBEAT
-from gpt_trader_telemetry.rules.promql import WHO, Alert, Record, Rule, minutes, number, own_labels, query
+from gpt_trader_telemetry.rules.promql import WHO, Alert, Record, Rule, lasting, minutes, number, own_labels, query
 from gpt_trader_telemetry.rules.site import Site
 from gpt_trader_telemetry.settings import Settings
 
@@ -20,6 +20,8 @@ EXPORTER_JOB: Final = "gpt-trader-exporter"
 
 DOWN_FOR: Final = 120.0
 """As long as the playbook's MetricsEndpointDown: a restart is quicker."""
+MISSED_FOR: Final = 60.0
+"""Beyond the age from which a heartbeat is old: an export that comes late makes it no bot less."""
 RESTARTS: Final = 3
 """In a quarter of an hour: windows begin anew with each, and never hold enough to judge."""
 NO_CYCLE_FOR: Final = 600.0
@@ -37,6 +39,7 @@ _TEN_MINUTES: Final = 600.0
 
 PUSHED: Final = "gpt_trader:pushed_heartbeat:timestamp_seconds"
 BOT_SCRAPED: Final = "gpt_trader:bot_scraped:up"
+_MISSING: Final = "gpt_trader:bots_missing:count"
 _REPORTING: Final = "gpt_trader:bots_reporting:count"
 _SETTLED: Final = "gpt_trader:bots_settled:count"
 _CYCLES: Final = "gpt_trader:cycles:increase10m"
@@ -80,7 +83,7 @@ def _bot_down(site: Site) -> list[Rule]:
 
 def _bot_not_reporting(site: Site) -> list[Rule]:
     day, half_day = site.span(DAY), site.span(HALF_DAY)
-    fresh = f"time() - last_over_time({PUSHED}[{site.span(_TEN_MINUTES)}]) <= {site.seconds(site.silent)}"
+    fresh = f"time() - last_over_time({PUSHED}[{site.span(_TEN_MINUTES)}]) <= {site.seconds(site.heartbeat_old)}"
     return [
         # Where a target is scraped itself, `up` tells of it; here are those whose series somebody else hands on. What a
         # bot on both roads sends is known by the instance id that its own target exposes.
@@ -118,16 +121,17 @@ def _bot_not_reporting(site: Site) -> list[Rule]:
                 0 * max_over_time({_SETTLED}[{half_day}])
             """),
         ),
+        Record(name=_MISSING, expr=f"max_over_time({_SETTLED}[{half_day}]) - {_REPORTING}"),
         # A restarted bot is another instance, so bots are counted, not named. How many are missing is a label: a
         # silence for one that was taken out on purpose does not match when another ends.
         Alert(
             name="BotNotReporting",
-            expr=f"max_over_time({_SETTLED}[{half_day}]) - {_REPORTING} > 0",
+            expr=lasting(_MISSING, site.span(MISSED_FOR)),
             severity="critical",
             summary="Fewer bots send their metrics over OTLP than did within the last 12 hours",
             description=(
                 "{{ $labels.job }}: {{ $value | humanize }} of its bots sent nothing for "
-                f"{minutes(site.silent)}. They have ended, or the Collector has."
+                f"{minutes(site.heartbeat_old + MISSED_FOR)}. They have ended, or the Collector has."
             ),
             runbook="bot-not-reporting",
             labels={"missing": "{{ $value }}"},

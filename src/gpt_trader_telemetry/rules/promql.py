@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 
 from gpt_trader_telemetry.catalog import Metric
 
-__all__ = ["WHO", "Alert", "Pace", "Record", "Rule", "minutes", "number", "own_labels", "query"]
+__all__ = ["WHO", "Alert", "Pace", "Record", "Rule", "lasting", "minutes", "number", "own_labels", "query"]
 
 Severity = Literal["warning", "critical"]
 
@@ -85,6 +85,18 @@ def own_labels(metric: Metric, *, keep: tuple[str, ...] = ()) -> str:
 def query(text: str) -> str:
     """Return an expression that was written over several lines, without the indentation of the code around it."""
     return dedent(text).strip()
+
+
+def lasting(series: str, span: str) -> str:
+    """Return a count where it has been above nothing for a time: the least that it was.
+
+    As ``for`` would, but a count that changes is believed all the while, where it is a label of the alert. What was
+    counted before the time is asked for apart: Prometheus itself may have been away since.
+
+    >>> lasting("missing", "1m")
+    'min_over_time(missing[1m]) > 0 and missing offset 1m > 0'
+    """
+    return f"min_over_time({series}[{span}]) > 0 and {series} offset {span} > 0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

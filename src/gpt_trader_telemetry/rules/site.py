@@ -16,7 +16,6 @@ _USUAL_PREFIXES: Final = (Settings().metric_prefix, "gpt_trader")
 """The two that the playbook names."""
 _LONGEST_INTERVAL: Final = 150.0
 """Prometheus forgets a sample after five minutes, and rules look as far back: two exports must be in there."""
-_LATE: Final = 60.0
 _OVERLAP: Final = 300.0
 """For so long one bot may run beside the one that takes its place, and they are not two."""
 
@@ -73,14 +72,9 @@ class Site:
         return 3 * max(self.export_interval, _USUAL_INTERVAL)
 
     @property
-    def silent(self) -> float:
-        """Age of a heartbeat from which a bot is missed: an export that comes late makes it no bot less."""
-        return self.heartbeat_old + _LATE
-
-    @property
     def settled(self) -> float:
         """How long a bot must have been there to be missed: one that takes another's place is there beside it."""
-        return self.silent + _OVERLAP
+        return self.heartbeat_old + _OVERLAP
 
     @property
     def exported_at(self) -> str:
