@@ -20,8 +20,8 @@ from gpt_trader_telemetry.instrument.orders import (
     spelled_side,
 )
 from gpt_trader_telemetry.instrument.site import NOTHING, Scope, Site, opened
-from gpt_trader_telemetry.instrument.verdicts import Classify, told
-from gpt_trader_telemetry.reasons import Disposition, Failed, Rejected, reason_of
+from gpt_trader_telemetry.instrument.verdicts import Classify, raised, told
+from gpt_trader_telemetry.reasons import Disposition, Failed, Rejected
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
 from gpt_trader_telemetry.recording.recorder import INTERRUPTS, Recorder
 
@@ -226,7 +226,7 @@ class ClientCall(BrokerCall):
     def answer(self, error: BaseException | None) -> Answer:
         """Judge the call; of a batch, by the first order that was not taken."""
         if error is not None and not self.answered:
-            return told(reason_of(error))
+            return raised(error)
         return _first_refused(self.call.answers(self.value, self.within))
 
     def record(self, error: BaseException | None, seconds: float) -> None:
