@@ -79,3 +79,13 @@ def test_every_public_name_is_on_the_page_of_the_api(module) -> None:
     page = (ROOT / "docs" / "api.md").read_text()
     shown = set(re.findall(r"^\.\. auto\w+:: (?:[\w.]+\.)?(\w+)", page, flags=re.MULTILINE))
     assert set(module.__all__) - {"__version__"} <= shown
+
+
+def test_the_suite_needs_no_group_docs() -> None:
+    """The README's `uv run pytest` goes without Sphinx; the site's tests are then skipped."""
+    without = "import sys; sys.modules |= {'sphinx': None, 'docutils': None}; import pytest; "
+    collect = "sys.exit(pytest.main(['--collect-only', '-q', 'docs', 'tests/documents']))"
+    ran = subprocess.run(
+        [sys.executable, "-c", without + collect], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stdout

@@ -30,7 +30,7 @@ class Site:
     Raises:
         ConfigurationError: bots export so seldom that the rules could not judge what they tell.
 
-    >>> Site(export_interval=120).heartbeat_old
+    >>> Site(export_interval=120.0).heartbeat_old
     360.0
     """
 
