@@ -1,24 +1,8 @@
 """What the rules about everything around the bots are to do: exporters, targets that vanish, Collectors."""
 
-from rule_cases import (
-    BEFORE,
-    BOT,
-    CASES,
-    EXPORTER,
-    JOB,
-    OTHER,
-    QUIET,
-    STEP,
-    WHO,
-    Case,
-    Said,
-    Values,
-    clock,
-    heartbeat,
-    level,
-    ramp,
-    up,
-)
+from rule_words import (
+    BEFORE, BOT, EXPORTER, JOB, OTHER, QUIET, STEP, WHO, Case, Said, Values, clock, heartbeat, level, ramp, up,
+)  # fmt: skip
 
 WRITTEN = "coinbase_trader_metrics_timestamp_seconds"
 EXPORTERS_LABELS = {"job": "gpt-trader-exporter", "instance": "bot:9000"}
@@ -247,5 +231,3 @@ COLLECTORS = [
     Case("nothing was ever refused", "CollectorRefusing",
          own("receiver_refused_metric_points", level((0, 60)), labels=BY.format("http")), {600: QUIET, 885: QUIET}),
 ]  # fmt: skip
-
-EVERY_CASE: list[Case] = [*CASES, *EXPORTERS, *VANISHED, *COLLECTORS]

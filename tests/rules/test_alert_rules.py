@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import yaml
 from promtool import COLLECTOR, FILES, alerting, committed, failures
-from rule_cases_around import EVERY_CASE
+from rule_cases import EVERY_CASE, ROOMS
 
 from gpt_trader_telemetry.catalog import CATALOG, Kind, Label
 from gpt_trader_telemetry.health.explain import RUNBOOKS
@@ -54,9 +54,11 @@ needs_promtool = pytest.mark.skipif(
 
 
 @needs_promtool
-def test_every_rule_fires_when_it_should_and_only_then(tmp_path) -> None:
-    """All cases at once, with every label and every word that the alerts carry."""
-    assert failures(tmp_path, EVERY_CASE, committed()) == ""
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_rule_fires_when_it_should_and_only_then(tmp_path, room: str) -> None:
+    """All cases, with every label and every word that the alerts carry."""
+    assert failures(tmp_path, ROOMS[room], committed()) == ""
 
 
 def test_no_rule_is_without_a_case_in_which_it_fires_and_one_in_which_it_does_not() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from promtool import alerting, committed, failures, needed_by
-from rule_cases_around import EVERY_CASE
+from rule_cases import EVERY_CASE
 
 pytestmark = [
     pytest.mark.mutants,
@@ -67,16 +67,16 @@ WRONG = [
     ("BotDown", "unless on (job, instance)", "unless on (job, instance) none or"),
     ("TargetGone", "offset 8m", "offset 1m"),
     ("TargetGone", "[12h]", "[1h]"),
-    (
-        "TargetGone",
-        "[2m]) > 0 and gpt_trader:targets_missing:count offset 2m",
-        "[1m]) > 0 and gpt_trader:targets_missing:count offset 1m",
-    ),
+    ("TargetGone", "[2m]) > 0", "[1m]) > 0"),
+    ("TargetGone", ">= 4", ">= 1"),
     ("TargetGone", "min_over_time", "max_over_time"),
     ("BotNotReporting", "min_over_time", "max_over_time"),
     ("TargetGone", " or gpt_trader:exporter_scraped:up", ""),
     ("TargetGone", "0 * max", "1 * max"),
     ("BotNotReporting", "<= 180", "< 180"),
+    ("BotNotReporting", ">= 4", ">= 1"),
+    ("BotNotReporting", ">= 4", ">= 5"),
+    ("BotNotReporting", "[1m]) > 0", "[2m]) > 0"),
     ("BotNotReporting", "unless on (job, instance)\nup\n", "unless on (job, instance)\nnone\n"),
     ("BotNotReporting", "offset 8m", "offset 1m"),
     ("BotNotReporting", "0 * max", "1 * max"),
@@ -86,8 +86,10 @@ WRONG = [
     ("BotRestarting", "[1h] offset 18m", "[1h] offset 5h"),
     ("BotRestarting", "    and on (job, instance)", "    or on (job, instance)"),
     ("BotRestarting", "[15m]", "[14m]"),
+    ("BotRestarting", ">= 4", ">= 1"),
     ("BotNotTrading", "<= 180", "<= 1e9"),
     ("BotNotTrading", "offset 10m", "offset 9m"),
+    ("BotNotTrading", "[5m] offset 5m", "[1m]"),
     ("BotNotTrading", "offset 30m", "offset 10m"),
     ("BotNotTrading", "(max by (job)", "(min by (job)"),
     ("BotNotTrading", "offset 12h", "offset 20h"),

@@ -9,7 +9,10 @@ from gpt_trader_telemetry.rules.promql import Pace
 from gpt_trader_telemetry.settings import Settings
 from gpt_trader_telemetry.thresholds import VARIABLES, Thresholds
 
-__all__ = ["SITE_VARIABLES", "Site"]
+__all__ = ["MISSED_FOR", "SITE_VARIABLES", "Site"]
+
+MISSED_FOR: Final = 60.0
+"""Beyond the age from which a heartbeat is old: an export that comes late makes it no bot less."""
 
 _USUAL_INTERVAL: Final = Settings().export_interval
 _USUAL_PREFIXES: Final = (Settings().metric_prefix, "gpt_trader")
@@ -30,7 +33,7 @@ class Site:
     Raises:
         ConfigurationError: bots export so seldom that the rules could not judge what they tell.
 
-    >>> Site(export_interval=120).heartbeat_old
+    >>> Site(export_interval=120.0).heartbeat_old
     360.0
     """
 
@@ -70,6 +73,11 @@ class Site:
         A shorter interval than usual makes it no shorter, since a restart takes its time.
         """
         return 3 * max(self.export_interval, _USUAL_INTERVAL)
+
+    @property
+    def heard(self) -> float:
+        """How long who sends has to be heard: at any time, and from when Prometheus itself came back."""
+        return self.heartbeat_old + MISSED_FOR
 
     @property
     def settled(self) -> float:
