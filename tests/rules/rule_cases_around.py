@@ -1,8 +1,23 @@
 """What the rules about everything around the bots are to do: exporters, targets that vanish, Collectors."""
 
 from rule_words import (
-    BEFORE, BOT, EXPORTER, JOB, OTHER, QUIET, STEP, WHO, Case, Said, Values, clock, heartbeat, level, ramp, up,
-)  # fmt: skip
+    BEFORE,
+    BOT,
+    EXPORTER,
+    JOB,
+    OTHER,
+    QUIET,
+    STEP,
+    WHO,
+    Case,
+    Said,
+    Values,
+    clock,
+    heartbeat,
+    level,
+    ramp,
+    up,
+)
 
 WRITTEN = "coinbase_trader_metrics_timestamp_seconds"
 EXPORTERS_LABELS = {"job": "gpt-trader-exporter", "instance": "bot:9000"}

@@ -3,8 +3,21 @@
 from rule_cases_around import AGENT, OF_AGENT, dead, down, gone
 from rule_cases_bots import DOWN, IDLE, again, cycles, missing, started
 from rule_words import (
-    EXPORTER, FIRST, JOB, OTHER, QUIET, SECOND, STEP, Case, Values, clock, heartbeat, level, ramp, up,
-)  # fmt: skip
+    EXPORTER,
+    FIRST,
+    JOB,
+    OTHER,
+    QUIET,
+    SECOND,
+    STEP,
+    Case,
+    Values,
+    clock,
+    heartbeat,
+    level,
+    ramp,
+    up,
+)
 
 LEFT, BACK = 2400, 3000
 """From and to when Prometheus is away, unless a case says otherwise."""

@@ -1,9 +1,26 @@
 """What the rules about bots are to do that no signal covers: whether they are there and trade, their feeds and telemetry."""
 
 from rule_words import (
-    BEFORE, BOT, EXPORTER, FIRST, JOB, QUIET, SECOND, STEP, THIRD, WHO, Case, Said, Values, clock, counted, heartbeat,
-    level, ramp, up,
-)  # fmt: skip
+    BEFORE,
+    BOT,
+    EXPORTER,
+    FIRST,
+    JOB,
+    QUIET,
+    SECOND,
+    STEP,
+    THIRD,
+    WHO,
+    Case,
+    Said,
+    Values,
+    clock,
+    counted,
+    heartbeat,
+    level,
+    ramp,
+    up,
+)
 
 DOWN = {"critical": f"{WHO}the scrapes fail (up is 0). It has ended, hangs, or is cut off."}
 

@@ -4,8 +4,17 @@ from typing import Final
 
 from gpt_trader_telemetry.catalog import CYCLE_DURATION, TELEMETRY_HEARTBEAT
 from gpt_trader_telemetry.rules.promql import (
-    WHO, Alert, Record, Rule, lasting, minutes, never_away, number, own_labels, query,
-)  # fmt: skip
+    WHO,
+    Alert,
+    Record,
+    Rule,
+    lasting,
+    minutes,
+    never_away,
+    number,
+    own_labels,
+    query,
+)
 from gpt_trader_telemetry.rules.site import MISSED_FOR, Site
 from gpt_trader_telemetry.settings import Settings
 
@@ -197,8 +206,8 @@ def _bot_not_trading(site: Site) -> list[Rule]:
             """),
         ),
         # A bot that was started anew elsewhere is another instance: until it is known itself, what its job does is
-        # usual. One that has made a cycle or two in ten minutes shows itself to be a slow one. Where Prometheus was away,
-        # the bot must have been seen for half of the time: what little came since may hold no cycle.
+        # usual. One that has made a cycle or two in ten minutes shows itself to be a slow one. Where Prometheus was
+        # away, the bot must have been seen for half of the time: what little came since may hold no cycle.
         Alert(
             name="BotNotTrading",
             expr=query(f"""

@@ -6,7 +6,9 @@ from typing import Any, Final, Literal
 
 from gpt_trader_telemetry.catalog import Metric
 
-__all__ = ["WHO", "Alert", "Pace", "Record", "Rule", "lasting", "minutes", "never_away", "number", "own_labels", "query"]
+__all__ = [
+    "WHO", "Alert", "Pace", "Record", "Rule", "lasting", "minutes", "never_away", "number", "own_labels", "query",
+]  # fmt: skip
 
 Severity = Literal["warning", "critical"]
 
