@@ -10,6 +10,7 @@ from benchmarks.harness import Row
 SUBJECTS: Final = (
     "calls",
     "coroutines",
+    "clients",
     "traces",
     "contention",
     "scrape",

@@ -35,9 +35,6 @@ from paper_exchange import Faults
 from paper_money import LOT, SLOW, side_to_trade
 
 PRODUCT = "BTC-USD"
-PATIENCE = 5
-"""Decisions that a feed may be down for before it is opened again: the client tries by itself first, and may give up
-without a word."""
 
 
 class Bot:
@@ -45,11 +42,11 @@ class Bot:
 
     def __init__(self, telemetry: Telemetry, client: RESTClient, **feed: Any) -> None:
         self.telemetry, self.client = telemetry, client
-        self.feed = WSClient(on_message=self.on_message, **feed)
+        # Left to itself, the client does not see every end of a feed, and subscribes to no heartbeats again.
+        self.feed = WSClient(on_message=self.on_message, retry=False, **feed)
         self.prices: deque[float] = deque(maxlen=1)
         self.seen: deque[Candle] = deque(maxlen=SLOW)
         self.resting: str | None = None
-        self.down = 0
         self.equity = 0.0
         self.tally: Counter[str] = Counter()
 
@@ -62,16 +59,12 @@ class Bot:
         if message["channel"] == "ticker":
             self.prices.append(float(message["events"][-1]["tickers"][-1]["price"]))
 
-    def open_feed(self) -> None:
-        self.feed.open()
-        self.feed.ticker([PRODUCT])
-        self.feed.heartbeats()
-
     def keep_feed(self) -> None:
-        self.down = 0 if self.telemetry.websocket.get_ws_health().get("connected") else self.down + 1
-        if self.down >= PATIENCE:
+        if not self.telemetry.websocket.get_ws_health().get("connected"):
             with suppress(WSClientException):  # the next decision is another chance
-                self.open_feed()
+                self.feed.open()
+                self.feed.ticker([PRODUCT])
+                self.feed.heartbeats()
 
     def decide(self) -> None:
         self.keep_feed()

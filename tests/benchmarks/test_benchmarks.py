@@ -20,6 +20,7 @@ GOALS = {
     "order-sdk": 1 / 15,
     "async-call-floor": 1.7,
     "async-both-floors": 1.7,
+    "ccxt": 1.02,
     "traced-measured": 1,
     "contention-rate": 0.95,
     "contention-worst": 2,

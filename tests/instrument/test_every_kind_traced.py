@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from opentelemetry.context import get_current
+from opentelemetry.context import attach, get_current
 from test_every_kind import (
     test_an_exception_leaves_no_circle_of_references,
     test_being_stopped_is_cancelled_and_no_trip,
@@ -29,6 +29,14 @@ __all__ = [
     "test_generators_do_what_bare_ones_do",
     "test_result_and_exception_are_the_bare_callables_own",
 ]
+
+
+@pytest.fixture(autouse=True)
+def afterwards_as_before() -> Iterator[None]:
+    """Scripts that drive a generator by hand leave some suspended where they pause, inside of a run."""
+    before = get_current()
+    yield
+    attach(before)
 
 
 @pytest.fixture

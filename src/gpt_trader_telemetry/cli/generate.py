@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
-        return _refuse(f"{str(error.filename)!r}: {error.strerror}")
+        return _refuse(f"{str(error.filename or arguments.output)!r}: {error.strerror}")
 
 
 def _site(variables: Mapping[str, str], prefixes: tuple[str, ...]) -> "Site":

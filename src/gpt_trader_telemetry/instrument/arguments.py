@@ -71,9 +71,9 @@ def side_reader(function: Callable[..., Any], side: object, side_of: Callable[..
         return read
     spelled = "unknown" if side is None else _SIDE.spell(side)
     if spelled == "unknown":
-        wanted = "a parameter named 'side'" if side is None else f"a parameter named {side!r}, nor is it buy or sell"
+        wanted = "parameter 'side'" if side is None else f"parameter {side!r}, which is neither buy nor sell"
         raise UsageError(
-            f"order_submission: {name_of(function)} has not {wanted}; name the parameter that holds the side, "
+            f"order_submission: {name_of(function)} has no {wanted}; name the parameter that holds the side, "
             'give "buy" or "sell", or side_of=callable'
         )
     return lambda _args, _kwargs: spelled

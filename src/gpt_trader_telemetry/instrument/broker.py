@@ -14,9 +14,10 @@ from gpt_trader_telemetry.instrument.verdicts import (
     judged,
     misuse_of_classifier,
     misuse_of_name,
+    raised,
     told,
 )
-from gpt_trader_telemetry.reasons import Failed, Rejected, reason_of
+from gpt_trader_telemetry.reasons import Failed, Rejected
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
 from gpt_trader_telemetry.recording.recorder import LabelSet, Recorder
 
@@ -36,7 +37,7 @@ class BrokerCall(Scope):
         """Record the call; what was said comes before an exception, and that before the value."""
         verdict = self._said
         if verdict is None:
-            verdict = told(reason_of(error)) if error is not None else self.site.verdict_on_value(self)
+            verdict = raised(error) if error is not None else self.site.verdict_on_value(self)
         if verdict is None:
             self.site.succeeded(seconds)
         else:
@@ -84,9 +85,7 @@ class BrokerCallSite(Site):
 
     def record_error(self, error: BaseException, seconds: float) -> None:
         """Record a call that raised."""
-        verdict = told(reason_of(error))
-        if verdict is not None:
-            self.failed(verdict, seconds)
+        self.failed(raised(error), seconds)
 
     def failed(self, verdict: Rejected | Failed, seconds: float) -> None:
         """Record a call that failed."""

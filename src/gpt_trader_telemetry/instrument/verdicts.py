@@ -3,8 +3,9 @@
 import inspect
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
+from gpt_trader_telemetry.catalog import REASONS
 from gpt_trader_telemetry.errors import UsageError
 from gpt_trader_telemetry.instrument.site import NOTHING, Scope
 from gpt_trader_telemetry.reasons import (
@@ -13,12 +14,17 @@ from gpt_trader_telemetry.reasons import (
     Rejected,
     disposition_of,
     normal_reason,
+    reason_of,
     reason_of_code,
 )
 from gpt_trader_telemetry.recording.recorder import INTERRUPTS
 
 Verdict: TypeAlias = str | Rejected | Failed | None
 """None for success, or a reason, ``Rejected(reason)`` or ``Failed(reason)``."""
+
+_ANSWERS: Final[dict[str, Rejected | Failed]] = {
+    reason: Rejected(reason) if disposition_of(reason) is Disposition.REJECTED else Failed(reason) for reason in REASONS
+}
 
 Classify: TypeAlias = Callable[[Any], Any]
 """Judges a returned value."""
@@ -78,8 +84,12 @@ def told(verdict: Any) -> Rejected | Failed | None:
         return None
     if isinstance(verdict, Rejected | Failed):
         return type(verdict)(failing_reason(verdict.reason))
-    reason = failing_reason(verdict)
-    return Rejected(reason) if disposition_of(reason) is Disposition.REJECTED else Failed(reason)
+    return _ANSWERS[failing_reason(verdict)]
+
+
+def raised(error: BaseException) -> Rejected | Failed:
+    """Return what an exception that a call to the broker raised says about the order in it."""
+    return _ANSWERS[reason_of(error)]
 
 
 def misuse_of_name(what: str, example: str, name: object) -> UsageError | None:

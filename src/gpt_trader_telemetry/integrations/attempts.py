@@ -67,12 +67,18 @@ def rate_limit_usage(headers: Mapping[str, str]) -> float | None:
     >>> rate_limit_usage({"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "25"})
     0.75
     """
-    folded = {name.lower(): value for name, value in headers.items()}
-    for remaining, limit in _REMAINING_AND_LIMIT:
-        if remaining in folded and limit in folded:
-            most = float(folded[limit])
-            return min(1.0, max(0.0, 1 - float(folded[remaining]) / most)) if most > 0 else None
-    return None
+    pair = _pair_among(tuple(headers))
+    if pair is None:
+        return None
+    remaining, limit = (float(headers[name]) for name in pair)
+    return min(1.0, max(0.0, 1 - remaining / limit)) if limit > 0 else None
+
+
+@lru_cache(maxsize=64)  # most answers have the headers of the one before
+def _pair_among(names: tuple[str, ...]) -> tuple[str, str] | None:
+    folded = {name.lower(): name for name in names}
+    pairs = ((folded.get(remaining), folded.get(limit)) for remaining, limit in _REMAINING_AND_LIMIT)
+    return next(((remaining, limit) for remaining, limit in pairs if remaining and limit), None)
 
 
 class RequestSite(ClientSite):

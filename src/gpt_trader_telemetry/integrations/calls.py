@@ -6,6 +6,7 @@ orders are found wherever they are: an edit that cancels and orders anew sends a
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import zip_longest
+from time import perf_counter
 from typing import Any, Final, Self, TypeVar, cast
 
 from gpt_trader_telemetry.catalog import ORDER_PREVIEW_FAILURES
@@ -19,8 +20,8 @@ from gpt_trader_telemetry.instrument.orders import (
     spelled_side,
 )
 from gpt_trader_telemetry.instrument.site import NOTHING, Scope, Site, opened
-from gpt_trader_telemetry.instrument.verdicts import Classify, told
-from gpt_trader_telemetry.reasons import Disposition, Failed, Rejected, reason_of
+from gpt_trader_telemetry.instrument.verdicts import Classify, raised, told
+from gpt_trader_telemetry.reasons import Disposition, Failed, Rejected
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
 from gpt_trader_telemetry.recording.recorder import INTERRUPTS, Recorder
 
@@ -225,7 +226,7 @@ class ClientCall(BrokerCall):
     def answer(self, error: BaseException | None) -> Answer:
         """Judge the call; of a batch, by the first order that was not taken."""
         if error is not None and not self.answered:
-            return told(reason_of(error))
+            return raised(error)
         return _first_refused(self.call.answers(self.value, self.within))
 
     def record(self, error: BaseException | None, seconds: float) -> None:
@@ -246,6 +247,11 @@ class ClientCall(BrokerCall):
 
 class NestedSubmit(ClientCall):
     """A submission that is part of one around it: it tells that one, and is not counted."""
+
+    def __enter__(self) -> Self:
+        """Enter it, with no span of its own: only a run that begins by being entered has one."""
+        self.start = self.start or perf_counter()
+        return super().__enter__()
 
     def record(self, error: BaseException | None, seconds: float) -> None:
         """Tell what became of it, unless a guard kept it back."""

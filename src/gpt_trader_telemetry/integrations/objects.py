@@ -1,5 +1,6 @@
 """Any object that talks to a broker, recorded without a decorator."""
 
+import difflib
 import inspect
 import re
 from collections.abc import Callable, Mapping
@@ -50,7 +51,7 @@ class Operation:
         if misuse is not None:
             raise misuse
         if self.side_of is not None and (self.side is not None or not callable(self.side_of)):
-            raise UsageError("side_of must be callable and stands instead of side")
+            raise UsageError(f"side_of must be callable, and stands instead of side; it is {shown(self.side_of)}")
 
 
 def instrument_broker(broker: ObjectT, operations: Mapping[str, str | Operation], *, slot: Slot = DEFAULT) -> ObjectT:
@@ -82,7 +83,8 @@ def instrument_broker(broker: ObjectT, operations: Mapping[str, str | Operation]
     for name, operation in operations.items():
         method = inspect.getattr_static(broker, name, None) if _is_shared(broker) else getattr(broker, name, None)
         if method is None:
-            raise UsageError(f"{shown(broker)} has no method {name!r}")
+            close = difflib.get_close_matches(name, dir(broker), n=1)
+            raise UsageError(f"{shown(broker)} has no method {name!r}" + (f"; is {close[0]!r} meant?" if close else ""))
         if counts_orders(method):
             raise UsageError(f"{name!r} is decorated with @order_submission already; leave one of the two out")
         made[name] = _recorded(method, name, operation, client)

@@ -9,6 +9,7 @@ import wrapt
 
 _MISSING: Final = object()
 _logger = logging.getLogger("gpt_trader_telemetry")
+_UNPATCHED: Final = "%s cannot be instrumented, so its calls are not recorded; its version may be unknown here"
 
 
 class Patches:
@@ -29,7 +30,7 @@ class Patches:
                 patch(imported)
             except Exception:
                 # An import of the bot's must not fail for our sake.
-                _logger.warning("%s cannot be instrumented; this version may be unknown", module, exc_info=True)
+                _logger.warning(_UNPATCHED, module, exc_info=True)
 
         wrapt.register_post_import_hook(hook, module)
 

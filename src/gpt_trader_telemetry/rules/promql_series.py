@@ -12,23 +12,7 @@ __all__ = ["CHOSEN", "EXPORTED_HELP", "bot", "either", "named", "on_road", "pref
 CHOSEN: Final = 'job=~"$job",instance=~"$instance"'
 """What the reader chose at the top."""
 
-EXPORTED_HELP: Final = {
-    name: FAMILIES[name].help
-    for name in (
-        "metrics_timestamp_seconds",
-        "equity",
-        "cycle_latency_ms",
-        "circuit_breaker_triggered",
-        "cpu_percent",
-        "memory_percent",
-        "disk_percent",
-        "disk_used_gigabytes",
-        "network_sent_megabytes",
-        "network_received_megabytes",
-        "account_limit_remaining",
-        "fee_tier",
-    )
-}
+EXPORTED_HELP: Final = {name: family.help for name, family in FAMILIES.items() if f"{PREFIX}{name}" not in CATALOG}
 """The exporter's series that the bot itself has not under the same suffix."""
 
 _NAME: Final = re.compile(r"(?:\$\{prefix\}_|gpt_trader_)[a-z0-9_]+|\bup\b|\bscrape_[a-z_]+")

@@ -123,4 +123,5 @@ def test_an_unknown_version_of_the_library_goes_on_working(exchange, telemetry, 
         assert client.market_order_buy(**BUY).success
         CoinbaseInstrumentor().uninstrument()
     ours = [record.getMessage() for record in caplog.records if record.name == "gpt_trader_telemetry"]
-    assert ours == ["coinbase.rest cannot be instrumented; this version may be unknown"]
+    said = "coinbase.rest cannot be instrumented, so its calls are not recorded; its version may be unknown here"
+    assert ours == [said]

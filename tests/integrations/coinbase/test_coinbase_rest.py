@@ -12,6 +12,10 @@ import requests
 from coinbase.rest import RESTClient
 from coinbase_counts import Counts
 from coinbase_playing import ARGUMENTS, call, client_of
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
 from reading import attempts, broker_calls, faults, orders, retries, value
 from urllib3.util import Retry
 
@@ -226,13 +230,36 @@ def test_a_fault_of_ours_is_counted_and_kept_from_the_bot(client, instrumented, 
     assert sum(orders(instrumented).values()) == 1
 
 
+def test_an_order_that_was_refused_has_a_span_that_failed(exchange):
+    """With the reason, though nothing was raised; whatever the client calls within it has no span of its own."""
+    spans, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    with Telemetry(Settings(), tracer_provider=provider) as telemetry, client_of(exchange) as client:
+        CoinbaseInstrumentor().instrument(telemetry=telemetry)
+        client.market_order_buy(**BUY)
+        exchange.faults.script(reject("market_closed"))
+        client.market_order_sell(**BUY)
+        CoinbaseInstrumentor().uninstrument()
+    taken, refused = spans.get_finished_spans()
+    assert {taken.name, refused.name} == {"order_submission"}
+    assert (taken.status.status_code, refused.status.status_code) == (StatusCode.UNSET, StatusCode.ERROR)
+    assert refused.attributes["gpt_trader.reason"] == "market_closed"
+
+
 def test_no_secret_and_nothing_of_an_order_leaves_the_process(exchange, caplog, monkeypatch):
     """Not the key, a token, an id, a product, a size or an answer: in no metric, export or log of ours."""
     caplog.set_level(logging.DEBUG)
     exchange.market.balances["BTC"].available = Decimal(100)
     canaries = [exchange.key.name, *exchange.key.secret.split("\n")[1:-2], "Bearer", "eyJ", "CANARY", "BTC-USD", "7.77777",
                 "61234.56", "paper-1"]  # fmt: skip
-    with http_receiver() as received, Telemetry(Settings(otlp_endpoint=received.endpoint)) as telemetry:
+    spans, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    with (
+        http_receiver() as received,
+        Telemetry(
+            Settings(otlp_metrics_endpoint=received.endpoint + "/v1/metrics"), tracer_provider=provider
+        ) as telemetry,
+    ):
         CoinbaseInstrumentor().instrument(telemetry=telemetry)
         with client_of(exchange) as client:
             for fault in (WELL, reject("invalid_size"), status(400), status(401), DROP):
@@ -250,6 +277,8 @@ def test_no_secret_and_nothing_of_an_order_leaves_the_process(exchange, caplog, 
         assert telemetry.flush(5)
     told += [str(request) for request in received.requests]
     assert "invalid_size" in told[-1]
+    told += [span.to_json() for span in spans.get_finished_spans()]
+    assert len(told) > 15, "a span of each call"
     ours = [record for record in caplog.records if record.name.startswith("gpt_trader")]
     assert ours, "a fault of ours is told of"
     told += map(logging.Formatter().format, ours)
