@@ -6,7 +6,7 @@ from gpt_trader_telemetry import catalog
 from gpt_trader_telemetry.health.data_quality import MINIMUM_SCORE
 from gpt_trader_telemetry.health.explain import RUNBOOKS
 from gpt_trader_telemetry.rules.panels import Kind, Panel, Query, Row
-from gpt_trader_telemetry.rules.promql_series import CHOSEN, bot, prefixed, quantile
+from gpt_trader_telemetry.rules.promql_series import CHOSEN, bot, quantile
 from gpt_trader_telemetry.rules.shown import AGE, HEARTBEAT_LIMITS, SIGNAL_STATES, grown, per_minute
 from gpt_trader_telemetry.thresholds import (
     BROKER_LATENCY_P95_MS,

@@ -16,15 +16,11 @@ from gpt_trader_telemetry.rules.promql import (
     query,
 )
 from gpt_trader_telemetry.rules.site import MISSED_FOR, Site
-from gpt_trader_telemetry.settings import Settings
 
 __all__ = [
-    "BOT_SCRAPED", "DAY", "DOWN_FOR", "EXPORTER_JOB", "HALF_DAY", "JOB", "PUSHED", "QUARTER", "RESTARTS",
+    "BOT_SCRAPED", "DAY", "DOWN_FOR", "EXPORTER_JOB", "HALF_DAY", "PUSHED", "QUARTER", "RESTARTS",
     "liveness_rules",
 ]  # fmt: skip
-
-JOB: Final = Settings().service_name
-"""Prometheus' job of a bot that is scraped, and the service name of one that sends."""
 
 EXPORTER_JOB: Final = "gpt-trader-exporter"
 """The job of the out-of-process exporter."""
@@ -70,7 +66,7 @@ def _bot_down(site: Site) -> list[Rule]:
                 up
                   and on (job, instance)
                 (
-                  up{{job="{JOB}"}}
+                  up{{{site.of_bots}}}
                     or
                   last_over_time({TELEMETRY_HEARTBEAT.name}{{job!="{EXPORTER_JOB}"}}[{day}])
                 )
