@@ -105,6 +105,7 @@ def test_collectors_that_are_well_raise_nothing(tmp_path):
                 "points at the store",
             )
             wait_until(lambda: not fires(store, "CollectorQueueStuck"), "an empty queue")
+            wait_until(lambda: len(store.query("gpt_trader:collector:up == 1")) == 2, "both, as the rules know them")
             assert (doctor_says(store).status, doctor_says(store).said[:9]) == ("ok", "2 answer,")
             assert {name: fires(store, *name.split()) for name in ALERTS} == {name: [] for name in ALERTS}
             named = set(re.findall(r"otelcol_\w+", " ".join(alert.expr for alert in ALERTS.values())))
