@@ -83,14 +83,14 @@ class Bot:
             cancelled = self.client.cancel_orders([resting]).results[0].success
             self.tally["cancelled" if cancelled else "filled"] += 1
         exposure = self.value_account(price)
-        side = side_to_trade(self.seen, exposure) if len(self.seen) == SLOW else None
+        side = side_to_trade(self.seen, exposure, spot=True)
         if side is not None:
-            self.place(side, price)
+            self.place(side, LOT if side == "buy" else min(LOT, exposure), price)
 
-    def place(self, side: str, price: float) -> None:
+    def place(self, side: str, worth: float, price: float) -> None:
         order = {
             "product_id": PRODUCT,
-            "base_size": str(Decimal(LOT / price).quantize(Decimal("0.00001"), ROUND_DOWN)),
+            "base_size": str(Decimal(worth / price).quantize(Decimal("0.00001"), ROUND_DOWN)),
             "limit_price": f"{price:.2f}",
         }
         if self.client.preview_limit_order_gtc(side=side.upper(), **order).errs:

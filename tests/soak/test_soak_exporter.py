@@ -79,7 +79,7 @@ def test_500_events_a_second_while_scraped_twice_a_second(tmp_path):
         scrape = exporter.scrape()
         assert scrape.value("coinbase_trader_trades_executed_total") == written / 5
         assert scrape.value("coinbase_trader_websocket_reconnects_total") == written / 5
-        assert scrape.label_sets("coinbase_trader_skipped_records_total") == []
+        assert scrape.total("coinbase_trader_skipped_records_total") == 0
         assert exporter.stop() == 0
         assert not any("locked" in line or "Traceback" in line or "another log" in line for line in exporter.said)
 
@@ -170,15 +170,15 @@ def write_nonsense(folder, chooser, fixtures):
         connection.close()
 
 
-@pytest.mark.parametrize("part", range(20))
+@pytest.mark.parametrize("part", range(40))
 def test_ten_thousand_folders_that_nobody_should_have_written(good, tmp_path, part, capsys):
-    """500 in each part: nothing raises or hangs, scrapes parse strictly, commands end with a code and its reason."""
+    """250 in each part: nothing raises or hangs, scrapes parse strictly, commands end with a code and its reason."""
     fixtures = load_fixtures()
     chooser = random.Random(20260301 + part)
     paths = ProfilePaths.of(tmp_path, "paper")
     paths.folder.mkdir(parents=True)
     slowest, told, codes = 0.0, set(), set()
-    for number in range(500):
+    for number in range(250):
         for file in paths.folder.iterdir():
             file.unlink()
         if number % 3 == 0:
