@@ -179,6 +179,12 @@ def test_a_job_of_bots_that_is_told_is_watched_from_the_beginning(way: str, tmp_
     assert r'up{job=~"gpt\\-trader|momentum"}' in (tmp_path / RULES).read_text()
 
 
+def test_a_job_without_a_name_is_refused(tmp_path, capsys) -> None:
+    """It would take every target for a bot that has no job."""
+    assert main(["generate", "--output", str(tmp_path), "--job", ""]) == 2
+    assert "a job of bots has no name" in capsys.readouterr().err
+
+
 def test_a_prefix_that_begins_no_name_is_refused(tmp_path, capsys) -> None:
     """It would break the rules' own syntax."""
     assert main(["generate", "--output", str(tmp_path), "--prefix", 'x"}']) == 2

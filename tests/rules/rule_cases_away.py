@@ -63,8 +63,8 @@ AWAY: list[Case] = [
     Case("a bot hangs since Prometheus went away", "BotNotTrading",
          heartbeat(clock(0, LEFT + 1800)) | cycles([*ramp(0, 1, LEFT // STEP), *level((LEFT // STEP, 120))]),
          {BACK + 645: QUIET, BACK + 660: IDLE, BACK + 1140: IDLE}, away=(LEFT, BACK)),
-    Case("five bots were added before Prometheus was away, and tell of themselves late", "BotRestarting",
-         {name: values for number in range(5) for name, values in heartbeat(
+    Case("five bots were added to one before Prometheus was away, and tell of themselves late", "BotRestarting",
+         heartbeat(sent(LEFT, BACK), FIRST) | {name: values for number in range(5) for name, values in heartbeat(
              [*[None] * 140, *sent(LEFT, BACK)[140:]], f'job="gpt-trader",instance="new-{number}"').items()},
          dict.fromkeys(AFTER, QUIET), labels=JOB, away=(LEFT, BACK)),
     Case("a bot that is scraped was restarted four times since", "BotRestarting",

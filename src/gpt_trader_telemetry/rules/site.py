@@ -36,7 +36,7 @@ class Site:
     """What the rules of one Prometheus are made from; durations are in seconds.
 
     Raises:
-        ConfigurationError: bots export so seldom that the rules could not judge what they tell.
+        ConfigurationError: bots export so seldom that the rules could not judge what they tell, or a job has no name.
 
     >>> Site(export_interval=120.0).heartbeat_old
     360.0
@@ -52,6 +52,8 @@ class Site:
     pace: Pace = field(default_factory=Pace)
 
     def __post_init__(self) -> None:
+        if not all(self.jobs):
+            raise ConfigurationError("a job of bots has no name: leave it out, or say which")
         if self.export_interval > _LONGEST_INTERVAL:
             raise ConfigurationError(
                 f"an export interval of {self.export_interval:g} s is too long to alert on: the rules look back five "
