@@ -70,9 +70,10 @@ class Bot:
         self.seen.append(Candle(datetime.now(UTC), price, price, price, price, 0))
         await self.cancel()
         exposure = await self.value_account(price)
-        side = side_to_trade(self.seen, exposure) if len(self.seen) == SLOW else None
+        side = side_to_trade(self.seen, exposure, spot=True)
         if side is not None:
-            order = await self.exchange.create_order(SYMBOL, "limit", side, LOT / price, price)
+            worth = LOT if side == "buy" else min(LOT, exposure)
+            order = await self.exchange.create_order(SYMBOL, "limit", side, worth / price, price)
             self.resting = order["id"]
 
     async def cancel(self) -> None:

@@ -35,9 +35,6 @@ from paper_exchange import Faults
 from paper_money import LOT, SLOW, side_to_trade
 
 PRODUCT = "BTC-USD"
-PATIENCE = 5
-"""Decisions that a feed may be down for before it is opened again: the client tries by itself first, and may give up
-without a word."""
 
 
 class Bot:
@@ -45,11 +42,11 @@ class Bot:
 
     def __init__(self, telemetry: Telemetry, client: RESTClient, **feed: Any) -> None:
         self.telemetry, self.client = telemetry, client
-        self.feed = WSClient(on_message=self.on_message, **feed)
+        # Left to itself, the client does not see every end of a feed, and subscribes to no heartbeats again.
+        self.feed = WSClient(on_message=self.on_message, retry=False, **feed)
         self.prices: deque[float] = deque(maxlen=1)
         self.seen: deque[Candle] = deque(maxlen=SLOW)
         self.resting: str | None = None
-        self.down = 0
         self.equity = 0.0
         self.tally: Counter[str] = Counter()
 
@@ -62,16 +59,12 @@ class Bot:
         if message["channel"] == "ticker":
             self.prices.append(float(message["events"][-1]["tickers"][-1]["price"]))
 
-    def open_feed(self) -> None:
-        self.feed.open()
-        self.feed.ticker([PRODUCT])
-        self.feed.heartbeats()
-
     def keep_feed(self) -> None:
-        self.down = 0 if self.telemetry.websocket.get_ws_health().get("connected") else self.down + 1
-        if self.down >= PATIENCE:
+        if not self.telemetry.websocket.get_ws_health().get("connected"):
             with suppress(WSClientException):  # the next decision is another chance
-                self.open_feed()
+                self.feed.open()
+                self.feed.ticker([PRODUCT])
+                self.feed.heartbeats()
 
     def decide(self) -> None:
         self.keep_feed()
@@ -90,14 +83,14 @@ class Bot:
             cancelled = self.client.cancel_orders([resting]).results[0].success
             self.tally["cancelled" if cancelled else "filled"] += 1
         exposure = self.value_account(price)
-        side = side_to_trade(self.seen, exposure) if len(self.seen) == SLOW else None
+        side = side_to_trade(self.seen, exposure, spot=True)
         if side is not None:
-            self.place(side, price)
+            self.place(side, LOT if side == "buy" else min(LOT, exposure), price)
 
-    def place(self, side: str, price: float) -> None:
+    def place(self, side: str, worth: float, price: float) -> None:
         order = {
             "product_id": PRODUCT,
-            "base_size": str(Decimal(LOT / price).quantize(Decimal("0.00001"), ROUND_DOWN)),
+            "base_size": str(Decimal(worth / price).quantize(Decimal("0.00001"), ROUND_DOWN)),
             "limit_price": f"{price:.2f}",
         }
         if self.client.preview_limit_order_gtc(side=side.upper(), **order).errs:

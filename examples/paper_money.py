@@ -62,11 +62,16 @@ def usual_move(candles: Sequence[Candle]) -> float:
     return mean(abs(after.close / before.close - 1) for before, after in pairwise(candles))
 
 
-def side_to_trade(candles: Sequence[Candle], exposure: float) -> str | None:
-    """Return the side on which to trade a lot: the further the averages are apart, the more lots to hold."""
+def side_to_trade(candles: Sequence[Candle], exposure: float, *, spot: bool = False) -> str | None:
+    """Return the side on which to trade a lot: the further the averages are apart, the more lots to hold.
+
+    Where trading is ``spot``, nothing can be sold that is not held.
+    """
     if len(candles) < SLOW:
         return None
     closes = [candle.close for candle in candles]
     trend = (mean(closes[-FAST:]) / mean(closes[-SLOW:]) - 1) / usual_move(candles)
     wanted, held = round(1.5 * trend), round(exposure / LOT)
+    if spot:
+        wanted = max(0, wanted)
     return "buy" if wanted > held else "sell" if wanted < held else None

@@ -167,6 +167,18 @@ def test_an_exporters_own_prefix_is_alerted_on(way: str, tmp_path) -> None:
     assert '"(coinbase_trader|gpt_trader)_metrics' not in rules
 
 
+@pytest.mark.parametrize(
+    "way", ["OTEL_SERVICE_NAME=momentum", "OTEL_RESOURCE_ATTRIBUTES=service.name=momentum", "option"]
+)
+def test_a_job_of_bots_that_is_told_is_watched_from_the_beginning(way: str, tmp_path) -> None:
+    """From the name that the bot itself has, or by the option, beside the one that the playbook names."""
+    file = tmp_path / "bot.env"
+    file.write_text("" if way == "option" else way)
+    more = ["--job", "momentum"] if way == "option" else []
+    assert main(["generate", "--output", str(tmp_path), "--thresholds", str(file), *more]) == 0
+    assert r'up{job=~"gpt\\-trader|momentum"}' in (tmp_path / RULES).read_text()
+
+
 def test_a_prefix_that_begins_no_name_is_refused(tmp_path, capsys) -> None:
     """It would break the rules' own syntax."""
     assert main(["generate", "--output", str(tmp_path), "--prefix", 'x"}']) == 2
@@ -185,7 +197,8 @@ def test_the_names_of_others_are_no_misspelt_thresholds(tmp_path, capsys, monkey
         "x",
     ]
     file = tmp_path / "bot.env"
-    file.write_text("".join(f"{name}=x1\n" for name in names if name != "OTEL_METRIC_EXPORT_INTERVAL"))
+    read = {"OTEL_METRIC_EXPORT_INTERVAL": "60000", "OTEL_RESOURCE_ATTRIBUTES": "desk=x1"}
+    file.write_text("".join(f"{name}={read.get(name, 'x1')}\n" for name in names))
     assert main(["generate", "--output", str(tmp_path), "--thresholds", str(file)]) == 0
     for name in names[-6:]:
         monkeypatch.setenv(name, "1")

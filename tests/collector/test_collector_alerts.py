@@ -11,7 +11,9 @@ from gpt_trader_telemetry.doctor.plan import Plan, Server
 from gpt_trader_telemetry.doctor.prometheus import examine_prometheus
 from gpt_trader_telemetry.rules.alerts import alerts
 from gpt_trader_telemetry.rules.collectors import COLLECTOR_JOBS
+from gpt_trader_telemetry.rules.dashboard_fleet import fleet_rows
 from gpt_trader_telemetry.rules.site import Site
+from gpt_trader_telemetry.thresholds import Thresholds
 from support.collector import FILES, Collector, collecting, free_port
 from support.receivers import closed_port
 from support.stores import Store, running, wait_until
@@ -26,6 +28,11 @@ scrape_configs:
 """
 JOB = '  - {{job_name: {job}, static_configs: [{{targets: ["127.0.0.1:{port}"]}}]}}\n'
 ALERTS = {f"{alert.name} {alert.severity}": alert for alert in alerts(Site()) if alert.name.startswith("Collector")}
+SHOWN = [
+    query.expression for row in fleet_rows(Thresholds()) if row.title == "Collectors"
+    for panel in row.panels for query in panel.queries
+]  # fmt: skip
+"""What the dashboard asks of Collectors."""
 
 
 def scraping(folder, **collectors: Collector):
@@ -85,6 +92,8 @@ def test_a_gateway_without_its_backend_and_an_agent_with_a_full_queue_are_told(t
         assert finding.status == "problem"
         for words in ("fails to hand on", "refuses what it is sent", "more than half full"):
             assert words in finding.said
+        assert len(SHOWN) > 4
+        assert [query for query in SHOWN if not store.query(query.replace("$__rate_interval", "30s"))] == []
 
 
 def test_collectors_that_are_well_raise_nothing(tmp_path):
@@ -105,6 +114,7 @@ def test_collectors_that_are_well_raise_nothing(tmp_path):
                 "points at the store",
             )
             wait_until(lambda: not fires(store, "CollectorQueueStuck"), "an empty queue")
+            wait_until(lambda: len(store.query("gpt_trader:collector:up == 1")) == 2, "both, as the rules know them")
             assert (doctor_says(store).status, doctor_says(store).said[:9]) == ("ok", "2 answer,")
             assert {name: fires(store, *name.split()) for name in ALERTS} == {name: [] for name in ALERTS}
             named = set(re.findall(r"otelcol_\w+", " ".join(alert.expr for alert in ALERTS.values())))

@@ -46,6 +46,12 @@ funding_pnl_usd 1
 websocket_reconnects_total {n}
 stale_marks_total {n}
 unfilled_orders_total {n}
+symbol_collisions 0
+caught_up 1
+source_age_seconds{{source="events_db"}} 3
+source_readable{{source="events_db"}} 1
+skipped_records_total{{source="events_db",reason="value"}} {n}
+log_restarts_total {n}
 """
 """Every series that the exporter has, without its prefix."""
 

@@ -2,13 +2,17 @@
 
 import json
 import os
+import sys
+from contextlib import suppress
 
 import pytest
 
 from gpt_trader_telemetry.exporter.cursor import load_cursor
+from support.denying import small_disk, without_rights
 from support.exporting import exporting
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="has FIFOs and links")
+SOURCES = ("events_db", "metrics_json")
 NAMES = ("events.db", "events.jsonl", "metrics.json")
 
 
@@ -90,14 +94,54 @@ def test_a_clock_that_goes_backwards_loses_nothing(bot, follower):
 
 
 def test_a_full_disk_costs_the_cursor_alone(bot, tmp_path):
-    """The process goes on serving, and says once that the cursor file cannot be written."""
+    """A real one: serving goes on, it is said once which file and why, and the cursor file before is still good."""
+    bot.row("trade", {})
+    with small_disk(tmp_path / "disk", 32 << 10) as is_there:
+        if not is_there:
+            pytest.skip("no disk of its own can be mounted here")
+        cursor = tmp_path / "disk" / "cursor.json"
+        with exporting(tmp_path, "--cursor-file", str(cursor)) as exporter:
+            exporter.until_caught_up()
+            assert exporter.stop() == 0
+        before = cursor.read_bytes()
+        with suppress(OSError), (tmp_path / "disk" / "other").open("wb", buffering=0) as other:
+            while True:
+                other.write(bytes(4096))
+        bot.row("trade", {})
+        with exporting(tmp_path, "--cursor-file", str(cursor)) as exporter:
+            exporter.until_caught_up()
+            assert exporter.scrape().value("coinbase_trader_trades_executed_total") == 2
+            assert exporter.stop() == 0
+            assert sum(str(cursor) in line and "could not be written" in line for line in exporter.said) == 1
+            assert any("No space left on device" in line for line in exporter.said)
+        assert cursor.read_bytes() == before
+        assert {path.name for path in cursor.parent.iterdir()} == {"cursor.json", "other"}
+
+
+@pytest.mark.skipif(without_rights() is None, reason="file modes hold for nobody here")
+def test_what_may_not_be_read_is_told_and_read_once_it_may(bot, tmp_path):
+    """By the command as an ordinary user runs it: 0 and 503 with the reason, then everything, without a new start."""
     bot.row("trade", {})
     bot.connection.execute("PRAGMA journal_mode = DELETE")
     bot.close()
-    cursor = tmp_path / "gone"
-    cursor.mkdir()
-    with exporting(tmp_path, "--cursor-file", str(cursor / "cursor.json")) as exporter:
+    bot.metrics.write_text('{"equity": 5}')
+    for path in (bot.database, bot.metrics):
+        path.chmod(0)
+    command = [
+        *(without_rights() or []), sys.executable, "-m", "gpt_trader_telemetry.cli", "exporter",
+        "--runtime-root", str(tmp_path), "--port", "0", "--profile", "paper",
+    ]  # fmt: skip
+    with exporting(tmp_path, command=command) as exporter:
+        readable = "coinbase_trader_source_readable"
+        exporter.wait_for(lambda: all(exporter.scrape().value(readable, source=source) == 0 for source in SOURCES))
+        assert all(any(f"{path}: denied" in line for line in exporter.said) for path in (bot.database, bot.metrics))
+        assert exporter.scrape().value("coinbase_trader_trades_executed_total") is None
+        status, answer, _ = exporter.get("/health")
+        assert (status, json.loads(answer)["reason"]) == (503, "paper: metrics_json is denied, events_db is denied")
+        for path in (bot.database, bot.metrics):
+            path.chmod(0o600)
         exporter.until_caught_up()
-        cursor.rmdir()
+        exporter.wait_for(lambda: exporter.json("/health")["status"] == "healthy")
         assert exporter.scrape().value("coinbase_trader_trades_executed_total") == 1
+        assert exporter.scrape().value("coinbase_trader_equity") == 5
         assert exporter.stop() == 0

@@ -294,4 +294,17 @@ def test_a_trade_that_came_to_nothing_is_none(bot, follower):
         bot.row("trade", {"order_id": "o", "status": status})
     bot.row("trade", {"data": {"status": "rejected"}})
     assert follower.value("trades_executed_total") == 10
-    assert follower.scrape().label_sets("coinbase_trader_skipped_records_total") == []
+    assert follower.scrape().total("coinbase_trader_skipped_records_total") == 0
+
+
+def test_the_first_record_that_is_skipped_is_an_increase(bot, follower):
+    """Every reason that there may be stands at 0 from the first read on; a source that was never read has none."""
+    skipped = "coinbase_trader_skipped_records_total"
+    follower.poll()
+    assert follower.scrape().label_sets(skipped) == []
+    bot.row("trade", {})
+    before = follower.poll().scrape()
+    assert {labels["source"] for labels in before.label_sets(skipped)} == {"events_db"}
+    assert before.value(skipped, source="events_db", reason="shape") == 0
+    bot.row("trade", "[1]")
+    assert follower.value("skipped_records_total", source="events_db", reason="shape") == 1

@@ -15,8 +15,10 @@ from reading import attempts, broker_calls, faults, orders, retries, value
 from trading import OPTIONS, SYMBOL
 
 from exchanges.faults import HANG, WELL, late, reject, status
+from gpt_trader_telemetry import Settings, Telemetry
 from gpt_trader_telemetry.instrument.innermost import open_scope
 from gpt_trader_telemetry.integrations.ccxt.instrumentor import CcxtInstrumentor
+from gpt_trader_telemetry.testing.spans import SpanStore
 
 LIMIT = (SYMBOL, "limit", "buy", 0.001, 50_000)
 
@@ -95,6 +97,55 @@ def test_a_subclass_that_overrides_is_one_order(telemetry, instrumented, exchang
     assert sum(orders(telemetry).values()) == 4
 
 
+def test_what_a_decorator_of_the_bots_made_records_under_its_own_name(telemetry, ccxt, exchange) -> None:
+    """Though its function is named otherwise, and took hold of the client's before that one recorded."""
+
+    def logged(function):
+        def anyhow(*args, **kwargs):
+            return function(*args, **kwargs)
+
+        return anyhow
+
+    class Logged(ccxt.kraken):
+        create_order = logged(ccxt.kraken.create_order)
+
+    before = Logged.create_order
+    CcxtInstrumentor().instrument(telemetry=telemetry)
+    try:
+        client = Logged(exchange.client(**OPTIONS))
+        for place in (client.create_order, client.createOrder):
+            place(*LIMIT)
+        client.create_limit_sell_order(SYMBOL, 0.001, 70_000)
+    finally:
+        CcxtInstrumentor().uninstrument()
+    assert orders(telemetry) == {("success", "none", "buy"): 2, ("success", "none", "sell"): 1}
+    assert Logged.create_order is Logged.createOrder is before
+
+
+@pytest.mark.parametrize("counted_by_the_bot", [False, True])
+def test_a_span_names_the_order_and_its_symbol(ccxt, exchange, counted_by_the_bot) -> None:
+    """As the exchange's answer names them, so that it is found again in the bot's own records; nothing else of it."""
+    store = SpanStore()
+    with Telemetry(Settings(), tracer_provider=store.provider) as telemetry:
+        CcxtInstrumentor().instrument(telemetry=telemetry)
+        try:
+            client = ccxt.kraken(exchange.client(**OPTIONS))
+            client.load_markets()
+            place = telemetry.order_submission(side="buy")(client.create_order) if counted_by_the_bot else None
+            order = (place or client.create_order)(*LIMIT, {"clientOrderId": f"canary-{counted_by_the_bot}"})
+            client.cancel_order(order["id"])
+            exchange.faults.script(reject("insufficient_funds"), on="AddOrder")
+            with pytest.raises(ccxt.InsufficientFunds):
+                (place or client.create_limit_buy_order)(*(LIMIT if place else (SYMBOL, 0.001, 50_000)))
+        finally:
+            CcxtInstrumentor().uninstrument()
+    taken, refused = (span for span in store.read() if span.name == "order_submission")
+    named = {"gpt_trader.side": "buy", "gpt_trader.order_id": order["id"], "gpt_trader.symbol": SYMBOL}
+    assert taken.attributes == named
+    assert "gpt_trader.order_id" not in refused.attributes
+    assert "canary" not in str(store.read())
+
+
 def test_an_order_that_the_bot_counts_itself_is_counted_once(telemetry, instrumented, exchange) -> None:
     """Around the call, or on a method that overrides it; it takes the answer of the call."""
 
@@ -170,25 +221,32 @@ def test_what_requests_are_about_is_read_from_their_paths(telemetry, kraken, exc
     kraken.fetch_balance()
     kraken.private_post_addorder({"pair": "XXBTZUSD", "type": "buy", "ordertype": "market", "volume": "0.001"})
     kraken.publicGetTime()
+    kraken.fetch_time()
     assert attempts(telemetry) == {
         ("products", "success"): 2,
         ("market", "success"): 1,
         ("accounts", "success"): 1,
         ("orders", "success"): 1,
-        ("other", "success"): 1,
+        ("other", "success"): 2,
     }
     assert orders(telemetry) == {}
 
 
 def test_the_rate_limit_is_read_from_an_answer_that_tells_it(telemetry, kraken, exchange) -> None:
-    """And is used up where the exchange says so."""
-    exchange.faults.script(status(429), on="Ticker")
-    with pytest.raises(Exception, match="429"):
-        kraken.fetch_ticker(SYMBOL)
-    assert value(telemetry, "gpt_trader_rate_limit_usage_ratio") == 1
-    kraken.on_rest_response = _with_limit(kraken)
+    """And is used up where such an exchange refuses for it; of another one nothing would ever take that back."""
+
+    def refused_for_it() -> float | None:
+        exchange.faults.script(status(429), on="Ticker")
+        with pytest.raises(Exception, match="429"):
+            kraken.fetch_ticker(SYMBOL)
+        return value(telemetry, "gpt_trader_rate_limit_usage_ratio")
+
+    assert not refused_for_it()
+    answered, kraken.on_rest_response = kraken.on_rest_response, _with_limit(kraken)
     kraken.fetch_ticker(SYMBOL)
     assert value(telemetry, "gpt_trader_rate_limit_usage_ratio") == 0.75
+    kraken.on_rest_response = answered
+    assert refused_for_it() == 1
 
 
 def _with_limit(client):

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from support.denying import small_disk, without_rights
 from support.runtime_bots import END
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="has FIFOs and links")
@@ -52,21 +53,49 @@ def test_output_that_goes_nowhere_is_no_success(bot, how):
     assert "Traceback" not in told.stderr
 
 
-def test_a_full_disk_leaves_the_report_before_as_it_was(bot, command, monkeypatch):
-    """Code 2, the reason, and no half file beside it."""
+def test_a_full_disk_leaves_the_report_before_as_it_was(bot, command, tmp_path):
+    """A real one. Code 2, which file and why, and no half file beside it."""
+    pnls = [{"symbol": f"S{number}-USD", "pnl": "1"} for number in range(300)]
+    bot.database(*(("fill", END - 5, fields) for fields in pnls))
+    with small_disk(tmp_path / "disk", 32 << 10) as is_there:
+        if not is_there:
+            pytest.skip("no disk of its own can be mounted here")
+        folder = tmp_path / "disk"
+        (folder / "daily_report_2026-02-28.json").write_text("before")
+        asked = ("report", "daily", "--runtime-root", bot.root, *ASKED, "--output-dir", folder)
+        code, _, err = command(*asked, "--report-format", "html")
+        assert code == 2
+        assert err.startswith(f"cannot report: {folder}/daily_report_2026-02-28."), err
+        assert "No space left on device; --output-dir says where to save it" in err
+        assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+        assert (folder / "daily_report_2026-02-28.json").read_text() == "before"
+
+
+@pytest.mark.skipif(without_rights() is None, reason="file modes hold for nobody here")
+@pytest.mark.parametrize(
+    ("name", "mode", "code", "said"),
+    [
+        ("events.db", 0, 1, "no data: the event log cannot be read: {path}: denied"),
+        ("reports", 0o555, 2, "cannot report: {path}/"),
+        ("orders.db", 0, 0, "note: The orders cannot be read: {path}: denied"),
+    ],
+)
+def test_what_may_not_be_read_or_written_is_named(bot, name, mode, code, said):
+    """By the command as an ordinary user runs it: a code, the file, and no traceback."""
     bot.database(("fill", END - 5, {"symbol": "A", "pnl": "1"}))
-    asked = ("report", "daily", "--runtime-root", bot.root, *ASKED)
-    assert command(*asked)[0] == 0
-    before = {path: path.read_bytes() for path in bot.paths.reports.iterdir()}
-
-    def full(_file):
-        raise OSError(28, "No space left on device", "daily_report")
-
-    monkeypatch.setattr("gpt_trader_telemetry.report.save.os.fsync", full)
-    code, _, err = command(*asked)
-    assert code == 2
-    assert "No space left on device" in err
-    assert {path: path.read_bytes() for path in bot.paths.reports.iterdir()} == before
+    bot.orders(("open", "2026-02-28T12:00:00"))
+    path = bot.paths.folder / name
+    path.mkdir(exist_ok=True) if name == "reports" else None
+    path.chmod(mode)
+    words = [
+        *(without_rights() or []), sys.executable, "-m", "gpt_trader_telemetry.cli", "report", "daily",
+        "--runtime-root", str(bot.root), *map(str, ASKED), "--report-format", "json",
+    ]  # fmt: skip
+    told = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    path.chmod(0o700)
+    assert told.returncode == code, told.stderr
+    assert said.format(path=path) in told.stderr
+    assert "Traceback" not in told.stderr
 
 
 @pytest.mark.parametrize("now", ["9999-12-31T23:59:59", "2026", "soon", "0"])

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from rule_cases import STEP, Case, spelled
+from rule_words import STEP, Case, level, spelled
 
 COLLECTOR = Path(__file__).parents[2] / "collector"
 FILES = (COLLECTOR / "rules" / "generated.yml", COLLECTOR / "rules" / "playbook.yml")
+
+RUNS = "prometheus_runs"
+"""A series that is there while Prometheus is, in a case where it is away."""
 
 Rule = Mapping[str, Any]
 Groups = Mapping[str, Sequence[Rule]]
@@ -48,14 +51,26 @@ def as_test(case: Case, rules: Mapping[tuple[str, str], Rule]) -> dict[str, Any]
             texts = {**rule["annotations"], "description": description} if "annotations" in rule else {}
             alerts += [{"exp_labels": {**target, **labels}, "exp_annotations": texts} for target in targets]
         expected.append({"eval_time": f"{second}s", "alertname": case.alert, "exp_alerts": alerts})
+    series = {name: spelled(values[:: case.every], _unseen(case)) for name, values in case.series.items()}
+    if case.away:
+        begin, end = (second // STEP for second in case.away)
+        series[RUNS] = spelled(level((1, begin), (None, end - begin), (1, max(map(len, case.series.values())) - end)))
     return {
         "name": f"{case.alert}: {case.promise}",
         "interval": f"{case.every * STEP}s",
-        "input_series": [
-            {"series": name, "values": spelled(values[:: case.every])} for name, values in case.series.items()
-        ],
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
         "alert_rule_test": expected,
     }
+
+
+def _unseen(case: Case) -> range:
+    """Return the numbers of the scrapes that did not take place."""
+    return range(*(second // STEP for second in case.away)) if case.away else range(0)
+
+
+def where_it_runs(rule: Rule) -> Rule:
+    """Return a rule that is evaluated only while Prometheus runs: promtool always does."""
+    return {**rule, "expr": f"(\n{rule['expr']}\n) and on () {RUNS}"}
 
 
 def failures(folder: Path, cases: Sequence[Case], groups: Groups) -> str:
@@ -67,14 +82,15 @@ def failures(folder: Path, cases: Sequence[Case], groups: Groups) -> str:
     rules, files = alerting(groups), []
     for name in sorted({case.alert for case in cases}):
         needed = [rule for group in groups.values() for rule in needed_by(name, group)]
-        rule_file = folder / f"{name}.yml"
-        rule_file.write_text(json.dumps({"groups": [{"name": name, "rules": needed}]}))
-        ours = [case for case in cases if case.alert == name]
-        for every in {case.every for case in ours}:
-            tests = [as_test(case, rules) for case in ours if case.every == every]
-            test = {"rule_files": [rule_file.name], "evaluation_interval": f"{every * STEP}s", "tests": tests}
-            files.append(folder / f"{name}_{every}_test.yml")
-            files[-1].write_text(json.dumps(test))
+        for kind, made in (("", needed), ("_away", [where_it_runs(rule) for rule in needed])):
+            ours = [case for case in cases if case.alert == name and bool(case.away) == bool(kind)]
+            rule_file = folder / f"{name}{kind}.yml"
+            rule_file.write_text(json.dumps({"groups": [{"name": name, "rules": made}]}))
+            for every in {case.every for case in ours}:
+                tests = [as_test(case, rules) for case in ours if case.every == every]
+                test = {"rule_files": [rule_file.name], "evaluation_interval": f"{every * STEP}s", "tests": tests}
+                files.append(folder / f"{name}{kind}_{every}_test.yml")
+                files[-1].write_text(json.dumps(test))
     # Each case has a database of its own: with Go's usual pace, a quarter of the time is spent on freeing memory.
     paced = os.environ | {"GOGC": "400"}
     done = subprocess.run(["promtool", "test", "rules", *files], env=paced, capture_output=True, text=True, check=False)

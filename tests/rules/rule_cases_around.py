@@ -1,9 +1,8 @@
 """What the rules about everything around the bots are to do: exporters, targets that vanish, Collectors."""
 
-from rule_cases import (
+from rule_words import (
     BEFORE,
     BOT,
-    CASES,
     EXPORTER,
     JOB,
     OTHER,
@@ -247,5 +246,3 @@ COLLECTORS = [
     Case("nothing was ever refused", "CollectorRefusing",
          own("receiver_refused_metric_points", level((0, 60)), labels=BY.format("http")), {600: QUIET, 885: QUIET}),
 ]  # fmt: skip
-
-EVERY_CASE: list[Case] = [*CASES, *EXPORTERS, *VANISHED, *COLLECTORS]

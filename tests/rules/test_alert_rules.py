@@ -8,7 +8,9 @@ import subprocess
 import pytest
 import yaml
 from promtool import COLLECTOR, FILES, alerting, committed, failures
-from rule_cases_around import EVERY_CASE
+from rule_cases import EVERY_CASE, ROOMS
+from rule_cases_bots import DOWN
+from rule_words import QUIET, WHO, Case, up
 
 from gpt_trader_telemetry.catalog import CATALOG, Kind, Label
 from gpt_trader_telemetry.health.explain import RUNBOOKS
@@ -54,9 +56,11 @@ needs_promtool = pytest.mark.skipif(
 
 
 @needs_promtool
-def test_every_rule_fires_when_it_should_and_only_then(tmp_path) -> None:
-    """All cases at once, with every label and every word that the alerts carry."""
-    assert failures(tmp_path, EVERY_CASE, committed()) == ""
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_rule_fires_when_it_should_and_only_then(tmp_path, room: str) -> None:
+    """All cases, with every label and every word that the alerts carry."""
+    assert failures(tmp_path, ROOMS[room], committed()) == ""
 
 
 def test_no_rule_is_without_a_case_in_which_it_fires_and_one_in_which_it_does_not() -> None:
@@ -67,6 +71,22 @@ def test_no_rule_is_without_a_case_in_which_it_fires_and_one_in_which_it_does_no
     assert {
         (name, severity) for name, severity in rules for alert, words in said if alert == name and severity not in words
     } == rules
+
+
+@needs_promtool
+def test_a_bot_that_never_came_up_is_down_where_its_job_was_told(tmp_path) -> None:
+    """Whatever characters the job's name has; no other job's targets are taken for bots by that."""
+    job = 'momentum.x-"1"'
+    site = alert_rules(Site(jobs=("gpt-trader", job)))["groups"]
+    who = r'job="momentum.x-\"1\"",instance="b:1"'
+    other = 'job="momentumsx-1",instance="b:1"'
+    down = {"critical": DOWN["critical"].replace(WHO, f"b:1 of {job}: ")}
+    case = Case(
+        "never came up", "BotDown", up([0.0] * 20, who) | up([0.0] * 20, other), {105: QUIET, 120: down},
+        labels={"job": job, "instance": "b:1"},
+    )  # fmt: skip
+    assert failures(tmp_path, [case], {group["name"]: group["rules"] for group in site}) == ""
+    assert "exp:[" in failures(tmp_path, [case], committed())
 
 
 @needs_promtool

@@ -1,11 +1,16 @@
 """``events.jsonl`` as old bots left it."""
 
+import json
+import random
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gpt_trader_telemetry.runtime_data import passed_over
 from gpt_trader_telemetry.runtime_data.events import read_events
 from gpt_trader_telemetry.runtime_data.lines import Block, LineReader, blocks
+from gpt_trader_telemetry.runtime_data.paths import ProfilePaths
 from gpt_trader_telemetry.runtime_data.skipped import Skipped, Why
 
 
@@ -86,3 +91,56 @@ def test_kinds_are_chosen(bot, paths, skipped, kind):
     """As from the database."""
     bot.line({"type": "trade", "n": 1}, {"type": "fill", "n": 2})
     assert [found for found, _ in read(paths, skipped, kinds={kind})] == [kind]
+
+
+NEWEST = {"price_tick", "heartbeat"}
+ODD = [
+    '{"timestamp": 1e9, "type": "price_tick", "type": "trade"}',
+    '{"timestamp": 1e9, "type": "trade", "of": {"type": "price_tick"}}',
+    r'{"timestamp": 1e9, "type": "trade", "reason": "\"type\": \"price_tick\""}',
+    '{"timestamp": 1e9, "event_type": "price_tick", "type": "trade"}',
+    r'{"timestamp": 1e9, "\u0074ype": "trade", "event_type": "heartbeat"}',
+    '{"timestamp": 1e9, "type": "metric", "event_type": "heartbeat", "equity": 1}',
+    '{"type": "price_tick", "timestamp": "soon"}', '{"type": "price_tick"}', '{"type": "price_tick"', "",
+]  # fmt: skip
+"""Lines that name a kind and are another, or none."""
+
+
+@given(st.integers(), st.integers(0, 500), st.integers(0, 300))
+@settings(max_examples=150, deadline=None)
+def test_what_is_passed_over_is_never_the_newest(tmp_path_factory, seed, number, until):
+    """A log as far out of order as a bot's is, with odd lines in it: all other kinds come, and the newest of these."""
+    chooser = random.Random(seed)
+    lines = []
+    for place in range(number):
+        kind = chooser.choice(["price_tick", "price_tick", "heartbeat", "fill"])
+        fields = {"timestamp": 1e9 + place + chooser.randrange(4), chooser.choice(["type", "event_type"]): kind}
+        lines.append(json.dumps(dict(chooser.sample(list(fields.items()), 2))))
+        if chooser.random() < 0.1:
+            lines.append(chooser.choice(ODD))
+    paths = ProfilePaths.of(tmp_path_factory.getbasetemp(), "lines")
+    paths.folder.mkdir(parents=True, exist_ok=True)
+    paths.events_jsonl.write_text("\n".join(lines))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passed_over, "_KEPT", 5)
+        asked = {"until": 1e9 + until, "skipped": Skipped()}
+        every, some = list(read_events(paths, **asked)), list(read_events(paths, **asked, newest=NEWEST))
+    assert newest(some) == newest(every)
+    assert [event for event in some if event.kind not in NEWEST] == [
+        event for event in every if event.kind not in NEWEST
+    ]
+
+
+def newest(events):
+    """The time of the newest event of each kind."""
+    return {kind: max((event.at for event in events if event.kind == kind), default=None) for kind in NEWEST}
+
+
+def test_a_log_of_prices_is_passed_over(bot, paths, skipped):
+    """All but a few for each block, whatever the order of their fields; where they are from after, none is."""
+    price = '{"timestamp": %d, "price": "1.5", "symbol": "BTC-USD", "type": "price_tick"}'
+    bot.lines.write_text("\n".join(price % (1e9 + at) for at in range(20_000)))
+    found = list(read_events(paths, until=2e9, newest=NEWEST, skipped=skipped))
+    assert found[-1].at == 1e9 + 19_999
+    assert len(found) < 500
+    assert len(list(read_events(paths, until=1e9 + 50, newest=NEWEST, skipped=skipped))) == 50

@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 from operators_programs import Operators, operators
 from promtool import alerting, committed
+from stages import here, set_up
 from trading_days import FACTOR, THRESHOLDS
-from troubles import SCENARIOS, here, set_up
+from troubles import SCENARIOS
 
 DOCS = Path(__file__).parents[2] / "docs"
 MISSING = [tool for tool in ("prometheus", "prometheus-alertmanager") if shutil.which(tool) is None]

@@ -3,16 +3,30 @@
 import re
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from promtool import alerting, committed, failures, needed_by
-from rule_cases_around import EVERY_CASE
+from promtool import Groups, alerting, committed, failures, needed_by
+from rule_cases import EVERY_CASE
 
 pytestmark = [
     pytest.mark.mutants,
     pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not on this machine"),
 ]
 HOLDS = {"0m": 0, "30s": 30, "1m": 60, "2m": 120, "5m": 300}
+
+
+SHORT = 3700
+"""Seconds of a case that is soon judged; a night takes promtool ten times as long."""
+
+
+def found_out(folder: Path, alerts: set[str], groups: Groups) -> set[str]:
+    """Return the alerts whose cases tell that their rules are wrong: long ones are asked where no short one told."""
+    found: set[str] = set()
+    for short in (True, False):
+        cases = [case for case in EVERY_CASE if case.alert in alerts - found and (max(case.at) <= SHORT) == short]
+        found |= set(re.findall(r"alertname: (\w+), time", failures(folder, cases, groups))) if cases else set()
+    return found
 
 
 def later(rule) -> None:
@@ -41,8 +55,7 @@ def test_a_rule_that_is_slightly_wrong_is_found_out(tmp_path, change: Callable, 
         if found == severity and "annotations" in rule:
             change(rule)
             changed |= {name} if rule != before and not (change is sooner and HOLDS[before["for"]] == 0) else set()
-    told = failures(tmp_path, [case for case in EVERY_CASE if case.alert in changed], groups)
-    assert set(re.findall(r"alertname: (\w+), time", told)) == changed
+    assert found_out(tmp_path, changed, groups) == changed
 
 
 WRONG = [
@@ -67,16 +80,16 @@ WRONG = [
     ("BotDown", "unless on (job, instance)", "unless on (job, instance) none or"),
     ("TargetGone", "offset 8m", "offset 1m"),
     ("TargetGone", "[12h]", "[1h]"),
-    (
-        "TargetGone",
-        "[2m]) > 0 and gpt_trader:targets_missing:count offset 2m",
-        "[1m]) > 0 and gpt_trader:targets_missing:count offset 1m",
-    ),
+    ("TargetGone", "[2m]) > 0", "[1m]) > 0"),
+    ("TargetGone", ">= 4", ">= 1"),
     ("TargetGone", "min_over_time", "max_over_time"),
     ("BotNotReporting", "min_over_time", "max_over_time"),
     ("TargetGone", " or gpt_trader:exporter_scraped:up", ""),
     ("TargetGone", "0 * max", "1 * max"),
     ("BotNotReporting", "<= 180", "< 180"),
+    ("BotNotReporting", ">= 4", ">= 1"),
+    ("BotNotReporting", ">= 4", ">= 5"),
+    ("BotNotReporting", "[1m]) > 0", "[2m]) > 0"),
     ("BotNotReporting", "unless on (job, instance)\nup\n", "unless on (job, instance)\nnone\n"),
     ("BotNotReporting", "offset 8m", "offset 1m"),
     ("BotNotReporting", "0 * max", "1 * max"),
@@ -86,8 +99,10 @@ WRONG = [
     ("BotRestarting", "[1h] offset 18m", "[1h] offset 5h"),
     ("BotRestarting", "    and on (job, instance)", "    or on (job, instance)"),
     ("BotRestarting", "[15m]", "[14m]"),
+    ("BotRestarting", ">= 4", ">= 1"),
     ("BotNotTrading", "<= 180", "<= 1e9"),
     ("BotNotTrading", "offset 10m", "offset 9m"),
+    ("BotNotTrading", "[5m] offset 5m", "[1m]"),
     ("BotNotTrading", "offset 30m", "offset 10m"),
     ("BotNotTrading", "(max by (job)", "(min by (job)"),
     ("BotNotTrading", "offset 12h", "offset 20h"),
@@ -130,6 +145,4 @@ def test_an_expression_that_is_slightly_wrong_is_found_out(tmp_path, alert: str,
     assert changed
     for rule in changed:
         rule["expr"] = rule["expr"].replace(right, wrong)
-    assert f"alertname: {alert}, time" in failures(
-        tmp_path, [case for case in EVERY_CASE if case.alert == alert], groups
-    )
+    assert found_out(tmp_path, {alert}, groups) == {alert}

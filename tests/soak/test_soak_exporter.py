@@ -22,6 +22,7 @@ from gpt_trader_telemetry.runtime_data.paths import ProfilePaths
 from gpt_trader_telemetry.runtime_data.skipped import Skipped
 from support.exporting import exporting
 from support.runtime import BotFiles, load_fixtures
+from support.runtime_fuzz import ended_rightly
 from support.scraping import OPENMETRICS, TEXT, parse
 
 pytestmark = pytest.mark.soak
@@ -29,6 +30,8 @@ pytestmark = pytest.mark.soak
 TESTS = Path(__file__).parent.parent
 SECONDS = 15
 RATE = 500
+REPORT = ["report", "daily", "--now", "2026-03-01", "--no-save", "--report-format"]
+REPLAY = ["replay", "--format", "json"]
 WRITER = """
 import sys, time
 from pathlib import Path
@@ -76,7 +79,7 @@ def test_500_events_a_second_while_scraped_twice_a_second(tmp_path):
         scrape = exporter.scrape()
         assert scrape.value("coinbase_trader_trades_executed_total") == written / 5
         assert scrape.value("coinbase_trader_websocket_reconnects_total") == written / 5
-        assert scrape.label_sets("coinbase_trader_skipped_records_total") == []
+        assert scrape.total("coinbase_trader_skipped_records_total") == 0
         assert exporter.stop() == 0
         assert not any("locked" in line or "Traceback" in line or "another log" in line for line in exporter.said)
 
@@ -167,15 +170,15 @@ def write_nonsense(folder, chooser, fixtures):
         connection.close()
 
 
-@pytest.mark.parametrize("part", range(4))
-def test_ten_thousand_files_that_nobody_should_have_written(good, tmp_path, part):
-    """2,500 each: nothing raises, nothing hangs, and every scrape parses strictly in both formats."""
+@pytest.mark.parametrize("part", range(40))
+def test_ten_thousand_folders_that_nobody_should_have_written(good, tmp_path, part, capsys):
+    """250 in each part: nothing raises or hangs, scrapes parse strictly, commands end with a code and its reason."""
     fixtures = load_fixtures()
     chooser = random.Random(20260301 + part)
     paths = ProfilePaths.of(tmp_path, "paper")
     paths.folder.mkdir(parents=True)
-    slowest, told = 0.0, set()
-    for number in range(2500):
+    slowest, told, codes = 0.0, set(), set()
+    for number in range(250):
         for file in paths.folder.iterdir():
             file.unlink()
         if number % 3 == 0:
@@ -184,24 +187,32 @@ def test_ten_thousand_files_that_nobody_should_have_written(good, tmp_path, part
             for name in chooser.sample(sorted(good), chooser.randrange(1, len(good))):
                 content = spoiled(good[name], chooser) if chooser.random() < 0.8 else good[name]
                 (paths.folder / name).write_bytes(content)
-        began = time.monotonic()
-        profile = Profile(paths, tell=lambda line: told.add(line.rsplit(":", 1)[-1]))
-        for _ in range(2):
-            profile.poll()
-        view = View(lambda profile=profile: [profile.published], prefix="p", several=False, clock=lambda: 1772323300.0)
-        if number % 5 == 0:
-            parse(view.render(TEXT)[1].decode())
-            parse(view.render(OPENMETRICS)[1].decode())
-            json.dumps(view.document(), default=str)
-        profile.close()
+        began = time.process_time()  # others may have the processor; what waits for ever meets the time-out of the test
+        follow(paths, told, rendered=number % 5 == 0)
         skipped = Skipped()
         with contextlib.suppress(UnreadableError):
             sum(1 for _ in read_events(paths, skipped=skipped, since=1.0))
         with contextlib.suppress(UnreadableError):
             unfilled_orders(paths.orders_db, as_of=1772323300.0, skipped=skipped)
-        slowest = max(slowest, time.monotonic() - began)
-    assert slowest < 10
+        words = REPLAY if number % 4 == 0 else [*REPORT, ("text", "json", "html")[number % 3]]
+        codes.add(ended_rightly([*words, "--runtime-root", str(tmp_path)], capsys))
+        slowest = max(slowest, time.process_time() - began)
+    assert slowest < 5
     assert told
+    assert codes == {0, 1}
+
+
+def follow(paths, told, *, rendered):
+    """Follow a folder as the exporter does, for two polls."""
+    profile = Profile(paths, tell=lambda line: told.add(line.rsplit(":", 1)[-1]))
+    for _ in range(2):
+        profile.poll()
+    view = View(lambda: [profile.published], prefix="p", several=False, clock=lambda: 1772323300.0)
+    if rendered:
+        parse(view.render(TEXT)[1].decode())
+        parse(view.render(OPENMETRICS)[1].decode())
+        json.dumps(view.document(), default=str)
+    profile.close()
 
 
 def test_fuzzed_cursor_files_are_never_trusted(tmp_path, good):

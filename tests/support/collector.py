@@ -70,15 +70,19 @@ class Collector:
     """A running Collector; ``start`` and ``kill`` may take turns, ports and data stay."""
 
     def __init__(self, folder: Path, *names: str, extra: str = "", **environment: str) -> None:
-        self.ports = {name: free_port() for name in ("grpc", "http", "health", "shown", "own")}
-        overlay = folder / "ports.yaml"
-        overlay.write_text((OVERLAY + SHOWN * names[0].startswith("agent")).format(**self.ports))
+        self._overlay = folder / "ports.yaml"
+        self._ports_of = OVERLAY + SHOWN * names[0].startswith("agent")
+        self._choose_ports()
         (folder / "extra.yaml").write_text(extra or "{}")
-        configs = [*(FILES / name for name in names), overlay, folder / "extra.yaml"]
+        configs = [*(FILES / name for name in names), self._overlay, folder / "extra.yaml"]
         self._command = [find_collector(), *(f"--config={path}" for path in configs)]
         self._environment = clean({"GPT_TRADER_COLLECTOR_DATA": str(folder / "data"), **environment})
         self._log = folder / "collector.log"
         self.process: subprocess.Popen[bytes] | None = None
+
+    def _choose_ports(self) -> None:
+        self.ports = {name: free_port() for name in ("grpc", "http", "health", "shown", "own")}
+        self._overlay.write_text(self._ports_of.format(**self.ports))
 
     @property
     def http(self) -> str:
@@ -96,11 +100,18 @@ class Collector:
         return self._log.read_text(errors="replace")
 
     def start(self) -> None:
-        """Start it, and wait until it is healthy."""
+        """Start it, and wait until it is healthy; the first time on other ports where one was taken meanwhile."""
+        first = self.process is None
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log)
         deadline = time.monotonic() + PATIENCE
         while not self._healthy():
+            if self.process.poll() is not None and first and "address already in use" in self.log:
+                self._choose_ports()
+                self._log.write_text("")
+                self.process = None
+                self.start()
+                return
             assert self.process.poll() is None, self.log
             assert time.monotonic() < deadline, self.log
             time.sleep(0.02)

@@ -39,12 +39,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--thresholds",
         metavar="FILE|environment",
-        help="the bot's variables: thresholds, OTEL_METRIC_EXPORT_INTERVAL and COINBASE_TRADER_METRIC_PREFIX, from a "
-        "file with a NAME=VALUE each line or from the environment; the playbook's and the defaults without it",
+        help="the bot's variables: thresholds, OTEL_METRIC_EXPORT_INTERVAL, COINBASE_TRADER_METRIC_PREFIX and "
+        "OTEL_SERVICE_NAME, from a file with a NAME=VALUE each line or from the environment; the playbook's and the "
+        "defaults without it",
     )
     parser.add_argument(
         "--prefix", action="append", default=[], metavar="NAME",
         help="what an exporter's series begin with, beside coinbase_trader and gpt_trader; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--job", action="append", default=[], metavar="NAME",
+        help="a job of bots that Prometheus scrapes, beside gpt-trader, where one that never comes up is down; may be "
+        "repeated",
     )  # fmt: skip
 
 
@@ -66,7 +72,7 @@ examples:
 def run(arguments: argparse.Namespace) -> int:
     """Write or check the files and return the code."""
     try:
-        site = _site(_variables(arguments.thresholds), tuple(arguments.prefix))
+        site = _site(_variables(arguments.thresholds), tuple(arguments.prefix), tuple(arguments.job))
         return _check(arguments.output, site) if arguments.check else _write(arguments.output, site)
     except ModuleNotFoundError as error:
         return _refuse(f"{error.name} is not installed; pip install 'gpt-trader-telemetry[monitoring]'")
@@ -75,13 +81,13 @@ def run(arguments: argparse.Namespace) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
-        return _refuse(f"{str(error.filename)!r}: {error.strerror}")
+        return _refuse(f"{str(error.filename or arguments.output)!r}: {error.strerror}")
 
 
-def _site(variables: Mapping[str, str], prefixes: tuple[str, ...]) -> "Site":
+def _site(variables: Mapping[str, str], prefixes: tuple[str, ...], jobs: tuple[str, ...]) -> "Site":
     from gpt_trader_telemetry.rules.site import Site  # noqa: PLC0415 - with the rest of what needs the extra
 
-    return Site.from_mapping(variables, prefixes=prefixes)
+    return Site.from_mapping(variables, prefixes=prefixes, jobs=jobs)
 
 
 def _variables(source: str | None) -> Mapping[str, str]:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from gpt_trader_telemetry.exporter.position import Position
 from gpt_trader_telemetry.exporter.series import Sample, figure_samples, log_samples, metrics_document
@@ -19,6 +19,14 @@ from gpt_trader_telemetry.runtime_data.rows import EVENTS_DB
 from gpt_trader_telemetry.runtime_data.skipped import Skipped, Why
 
 __all__ = ["Published", "State"]
+
+_RECORDS: Final = (Why.ENCODING, Why.SHAPE, Why.SIZE, Why.VALUE)
+_SKIPPABLE: Final = {
+    EVENTS_DB: (*_RECORDS, Why.JSON, Why.DAMAGED, Why.PRUNED),
+    EVENTS_JSONL: (*_RECORDS, Why.JSON, Why.HALF, Why.DUPLICATE),
+    METRICS_JSON: (*_RECORDS, Why.HALF),
+}
+"""Why records of a source that has been read may be skipped: counted from 0, or an increase would miss the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +135,8 @@ class State:
         troubles = [(source, trouble) for source, trouble in self.troubles.items() if self._is_shown(source, trouble)]
         for source, trouble in troubles:
             samples.append(Sample("source_readable", (("source", source),), int(trouble is None)))
-        for (source, why), count in self.skipped.counts.items():
+        counts = {(source, why): 0 for source in self.newest for why in _SKIPPABLE[source]} | self.skipped.counts
+        for (source, why), count in counts.items():
             samples.append(Sample("skipped_records_total", (("source", source), ("reason", why.value)), count))
         samples.append(Sample("log_restarts_total", (), self.restarts))
         document = metrics_document(self.tally, with_log=self.caught_up)

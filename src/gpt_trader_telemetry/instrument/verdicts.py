@@ -23,8 +23,7 @@ Verdict: TypeAlias = str | Rejected | Failed | None
 """None for success, or a reason, ``Rejected(reason)`` or ``Failed(reason)``."""
 
 _ANSWERS: Final[dict[str, Rejected | Failed]] = {
-    reason: Rejected(reason) if disposition_of(reason) is Disposition.REJECTED else Failed(reason)
-    for reason in REASONS
+    reason: Rejected(reason) if disposition_of(reason) is Disposition.REJECTED else Failed(reason) for reason in REASONS
 }
 
 Classify: TypeAlias = Callable[[Any], Any]

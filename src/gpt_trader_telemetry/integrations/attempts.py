@@ -10,10 +10,19 @@ from functools import lru_cache
 from time import perf_counter
 from typing import Any, Final, Self
 
-from gpt_trader_telemetry.catalog import API_LATENCY, API_REQUESTS, API_RETRIES, RATE_LIMIT_USAGE
+from gpt_trader_telemetry.catalog import API_LATENCY, API_REQUESTS, API_RETRIES
+from gpt_trader_telemetry.instrument.broker import SUBMIT
 from gpt_trader_telemetry.instrument.innermost import open_scope
 from gpt_trader_telemetry.instrument.site import Scope, opened
-from gpt_trader_telemetry.integrations.calls import COMPONENT, Arguments, Client, ClientSite, call_around, uncounted
+from gpt_trader_telemetry.integrations.calls import (
+    COMPONENT,
+    PREVIEW,
+    Arguments,
+    Client,
+    ClientSite,
+    call_around,
+    uncounted,
+)
 from gpt_trader_telemetry.reasons import Disposition, disposition_of, reason_of
 from gpt_trader_telemetry.recording.recorder import INTERRUPTS
 
@@ -28,6 +37,9 @@ _CATEGORIES: Final = [
     )
 ]
 """Words in the path of a request and what it is about, in the order in which they are looked for."""
+
+_OF_ORDERS: Final = frozenset({SUBMIT, PREVIEW, "edit"})
+"""Operations that are about orders though their names do not say so."""
 
 
 @lru_cache(maxsize=512)
@@ -66,12 +78,22 @@ def rate_limit_usage(headers: Mapping[str, str]) -> float | None:
 
     >>> rate_limit_usage({"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "25"})
     0.75
+    >>> rate_limit_usage({"RateLimit-Limit": "100, 100;w=60", "RateLimit-Remaining": "25"})
+    0.75
+    >>> rate_limit_usage({"RateLimit-Limit": "plenty", "RateLimit-Remaining": "25"}) is None
+    True
     """
     pair = _pair_among(tuple(headers))
     if pair is None:
         return None
-    remaining, limit = (float(headers[name]) for name in pair)
-    return min(1.0, max(0.0, 1 - remaining / limit)) if limit > 0 else None
+    remaining, limit = (_first_number(headers[name]) for name in pair)
+    return min(1.0, max(0.0, 1 - remaining / limit)) if remaining is not None and limit else None
+
+
+def _first_number(header: object) -> float | None:
+    """Return the whole number that a header begins with: lists of windows follow it in some."""
+    found = re.match(r"\s*(\d{1,15})\b", header) if isinstance(header, str) else None
+    return None if found is None else float(found[1])
 
 
 @lru_cache(maxsize=64)  # most answers have the headers of the one before
@@ -136,8 +158,11 @@ class AttemptSite(ClientSite):
 
     def _category(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
         category = category_of(self.path(args, kwargs))
-        # Some exchanges have one path for everything.
-        return "orders" if category == "other" and call_around(self.client.slot) is not None else category
+        around = call_around(self.client.slot) if category == "other" else None
+        if around is None:
+            return category
+        # Some exchanges have one path for everything; then it is what the call is about.
+        return "orders" if around.operation in _OF_ORDERS else category_of(around.operation)
 
 
 class Attempt(Scope):
@@ -162,9 +187,10 @@ class Attempt(Scope):
             failed = reason is not None and disposition_of(reason) is Disposition.FAILED
             labels = (("category", self.category), ("result", "error" if failed else "success"))
             recorder.events((API_LATENCY, labels), (API_REQUESTS, labels))(seconds)
-            usage = 1.0 if reason == "rate_limit" else self._usage()
-            if usage is not None:
-                recorder.setter(RATE_LIMIT_USAGE, ())(usage)
+            client = self.site.client
+            client.note_rate_limit(self._usage())
+            if reason == "rate_limit" and client.tells_rate_limit:
+                client.note_rate_limit(1.0)
 
     def _usage(self) -> float | None:
         headers = None if self.site.headers is None else self.site.headers(*self.arguments)

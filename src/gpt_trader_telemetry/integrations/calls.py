@@ -4,12 +4,11 @@ A client's methods call one another: helpers, aliases, what a subclass overrides
 orders are found wherever they are: an edit that cancels and orders anew sends an order.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from itertools import zip_longest
+from collections.abc import Callable, Mapping
 from time import perf_counter
-from typing import Any, Final, Self, TypeVar, cast
+from typing import Any, Final, Self, TypeVar
 
-from gpt_trader_telemetry.catalog import ORDER_PREVIEW_FAILURES
+from gpt_trader_telemetry.catalog import ORDER_PREVIEW_FAILURES, RATE_LIMIT_USAGE
 from gpt_trader_telemetry.instrument.broker import SUBMIT, BrokerCall, BrokerCallSite
 from gpt_trader_telemetry.instrument.innermost import open_scope
 from gpt_trader_telemetry.instrument.orders import (
@@ -21,7 +20,8 @@ from gpt_trader_telemetry.instrument.orders import (
 )
 from gpt_trader_telemetry.instrument.site import NOTHING, Scope, Site, opened
 from gpt_trader_telemetry.instrument.verdicts import Classify, raised, told
-from gpt_trader_telemetry.reasons import Disposition, Failed, Rejected
+from gpt_trader_telemetry.integrations.endings import Answer, ending, first_refused, matched
+from gpt_trader_telemetry.reasons import Disposition, Rejected
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
 from gpt_trader_telemetry.recording.recorder import INTERRUPTS, Recorder
 
@@ -29,19 +29,17 @@ PREVIEW: Final = "preview"
 _OF_ORDERS: Final = frozenset({SUBMIT, PREVIEW})
 """Operations that are found within others: an order within an edit is sent, one within a preview is not."""
 
-Answer = Rejected | Failed | None
-"""What became of one order: None if the broker took it."""
-
 Arguments = Callable[[tuple[Any, ...], Mapping[str, Any]], Any]
 """Reads something from a call's args and kwargs."""
+
+Identify = Callable[[Any], Mapping[str, object]]
+"""Reads ``order_id`` and ``symbol`` from what a call returned, as far as it tells one order's."""
 
 COMPONENT: Final = "integration"
 """What an inner error here counts as."""
 _IDLE: Final = Site()
 UNSAID: Final = object()
 """What a classifier here says of a value that does not tell whether all went well."""
-_UNMENTIONED: Final = Failed("error")
-"""What became of an order that the answer to its batch does not mention."""
 
 
 class Client:
@@ -52,6 +50,8 @@ class Client:
         self._broker_calls: dict[str, BrokerCallSite] = {}
         self._orders: OrderSite | None = None
         self.released = False
+        self.tells_rate_limit = False
+        """Whether an answer told how much of the limit is used: else none corrects what is taken from a refusal."""
 
     @property
     def recorder(self) -> Recorder | None:
@@ -61,6 +61,12 @@ class Client:
     def release(self) -> None:
         """Record nothing any more: methods that the bot took hold of stay wrapped for ever."""
         self.released = True
+
+    def note_rate_limit(self, usage: float | None) -> None:
+        """Record the share of the rate limit that is used, if an answer told it."""
+        if usage is not None and self.recorder is not None:
+            self.tells_rate_limit = True
+            self.recorder.setter(RATE_LIMIT_USAGE, ())(usage)
 
     def broker_call(self, operation: str) -> BrokerCallSite:
         """Return the site of an operation."""
@@ -120,6 +126,7 @@ class CallSite(ClientSite):
         sides: of a submission, reads the side from the arguments, or the list of sides of a batch of orders.
         classify: judges the returned value; a list of verdicts judges each order of a batch.
         previews: of a submission, tells from the arguments whether it only previews.
+        identify: reads the order's id and symbol from the returned value, for spans.
     """
 
     judges_values = True
@@ -132,12 +139,14 @@ class CallSite(ClientSite):
         sides: Arguments = no_side,
         classify: Classify | None = None,
         previews: Arguments | None = None,
+        identify: Identify | None = None,
     ) -> None:
         super().__init__(client)
         self.operation = operation
         self.sides = sides
         self.classify = classify
         self.previews = previews
+        self.identify = identify
         client.broker_call(operation)
         if operation == SUBMIT:
             client.orders()
@@ -196,6 +205,17 @@ class CallSite(ClientSite):
             return [told(each) for each in verdict] if isinstance(verdict, list | tuple) else [told(verdict)]
         return [None]
 
+    def name_order(self, value: object, *scopes: Scope | None) -> None:
+        """Tell the spans of these runs which order the returned value is about; no others have to be told."""
+        traced = [scope for scope in scopes if scope is not None and scope.span is not None]
+        recorder = self.recorder
+        if not traced or self.identify is None or value is NOTHING or recorder is None:
+            return
+        with recorder.faults.shield(COMPONENT, "which order a call was about could not be read"):
+            told_of = {name: said for name, said in self.identify(value).items() if type(said) in {str, int}}
+            for scope in traced:
+                scope.identify(**told_of)
+
 
 class Uncounted(Scope):
     """A call within one that counts, or where there is no Telemetry."""
@@ -227,12 +247,13 @@ class ClientCall(BrokerCall):
         """Judge the call; of a batch, by the first order that was not taken."""
         if error is not None and not self.answered:
             return raised(error)
-        return _first_refused(self.call.answers(self.value, self.within))
+        return first_refused(self.call.answers(self.value, self.within))
 
     def record(self, error: BaseException | None, seconds: float) -> None:
         """Record the call, unless a guard kept its order back."""
         if self._kept_back(error):
             return
+        self.call.name_order(self.value, self, order_around(self.call.client) if self.operation == SUBMIT else None)
         answer = self._said or self.answer(error)
         _count_broker_call(self.site, answer, seconds)
         if answer is not None:
@@ -259,6 +280,7 @@ class NestedSubmit(ClientCall):
             return
         answer = self.answer(error)
         around = call_around(self.call.client.slot)
+        self.call.name_order(self.value, around, order_around(self.call.client))
         if around is not None:
             around.answered = error is None
         if isinstance(around, ClientCall):
@@ -282,6 +304,7 @@ class ClientOrder(OrderSubmission):
 
     def record(self, error: BaseException | None, seconds: float) -> None:
         """Record the broker call and each order in it."""
+        self.call.name_order(self.value, self)
         if error is not None and not (self.answered and len(self.sides) == 1):
             result, reason = self._judge(error)
             if result != Disposition.BLOCKED.value:
@@ -291,10 +314,10 @@ class ClientOrder(OrderSubmission):
             self._tell(result, reason)
         else:
             answers = self.call.answers(self.value, self._answer)
-            self._count_call(_first_refused(answers), seconds)
-            for side, answer in _matched(self.sides, answers):
-                self.site.count(*_ending(answer), side, seconds)
-            self._tell(*_ending(_first_refused(answers)))
+            self._count_call(first_refused(answers), seconds)
+            for side, answer in matched(self.sides, answers):
+                self.site.count(*ending(answer), side, seconds)
+            self._tell(*ending(first_refused(answers)))
         if self.submits > 1:
             self.site.count_retries(self.submits - 1)
 
@@ -335,26 +358,3 @@ def _count_broker_call(site: BrokerCallSite, answer: Answer, seconds: float) -> 
         site.succeeded(seconds)
     else:
         site.failed(answer, seconds)
-
-
-def _first_refused(answers: list[Answer]) -> Answer:
-    return next((answer for answer in answers if answer is not None), None)
-
-
-def _matched(sides: list[str], answers: list[Answer]) -> Iterable[tuple[str, Answer]]:
-    """Pair the orders that were sent with what became of each; one answer is about all of them."""
-    if len(answers) == 1:
-        return [(side, answers[0]) for side in sides]
-    if len(sides) == 1:
-        return [(sides[0], answer) for answer in answers]
-    pairs = zip_longest(sides, answers, fillvalue=NOTHING)
-    return [
-        ("unknown" if side is NOTHING else side, _UNMENTIONED if answer is NOTHING else answer)
-        for side, answer in cast("Iterable[tuple[Any, Any]]", pairs)
-    ]
-
-
-def _ending(answer: Answer) -> tuple[str, str]:
-    if answer is None:
-        return "success", "none"
-    return "rejected" if isinstance(answer, Rejected) else "failed", answer.reason

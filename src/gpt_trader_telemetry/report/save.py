@@ -12,7 +12,7 @@ def save(folder: Path, contents: Mapping[str, str]) -> list[Path]:
     A file that is there already is replaced in one step, so that a reader sees the old one or the new one.
 
     Raises:
-        OSError: the folder cannot be made or written.
+        OSError: the folder cannot be made or written; it names a file.
     """
     folder.mkdir(parents=True, exist_ok=True)
     return [_save(folder / name, content) for name, content in contents.items()]
@@ -27,8 +27,10 @@ def _save(path: Path, content: str) -> Path:
             os.fsync(file.fileno())
             os.fchmod(file.fileno(), 0o666 & ~_umask())
         Path(temporary).replace(path)
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:  # a full disk names no file
+            error.filename = str(path)
         raise
     return path
 

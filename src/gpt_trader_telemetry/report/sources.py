@@ -52,7 +52,8 @@ def daily_report(
     """
     skipped, tally = Skipped(), Tally(window)
     since, kinds = _begin(paths, tally)
-    for event in watch(read_events(paths, since=since, until=window.end, kinds=kinds, skipped=skipped)):
+    events = read_events(paths, since=since, until=window.end, kinds=kinds, newest=tally.latest, skipped=skipped)
+    for event in watch(events):
         tally.take(event)
     equity = _equity(paths, window, skipped, is_now=window.end >= now.timestamp())
     if not tally.events and (equity is None or equity[0] < window.start):

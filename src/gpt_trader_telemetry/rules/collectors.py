@@ -10,7 +10,7 @@ from gpt_trader_telemetry.rules.liveness import DAY, DOWN_FOR, HALF_DAY, PUSHED,
 from gpt_trader_telemetry.rules.promql import WHO, Alert, Record, Rule, query
 from gpt_trader_telemetry.rules.site import Site
 
-__all__ = ["COLLECTOR_JOBS", "collector_rules"]
+__all__ = ["COLLECTOR_JOBS", "QUEUE_FULL", "collector_rules"]
 
 COLLECTOR_JOBS: Final = ("gpt-trader-collector", "gpt-trader-gateway")
 """The service names in ``agent.yaml`` and ``gateway.yaml``, and the jobs under which the examples scrape them."""

@@ -7,11 +7,11 @@ from gpt_trader_telemetry import catalog
 from gpt_trader_telemetry.rules.dashboard_depths import (
     data_row,
     health_row,
-    machine_row,
     market_row,
     process_row,
     telemetry_row,
 )
+from gpt_trader_telemetry.rules.dashboard_exporter import machine_row, reading_row
 from gpt_trader_telemetry.rules.panels import Kind, Panel, Query, Row
 from gpt_trader_telemetry.rules.promql import minutes, span
 from gpt_trader_telemetry.rules.promql_series import CHOSEN, bot, either, prefixed, quantile
@@ -55,6 +55,7 @@ def bot_rows(thresholds: Thresholds) -> Sequence[Row]:
         data_row(),
         process_row(),
         machine_row(),
+        reading_row(),
         telemetry_row(),
     )
 

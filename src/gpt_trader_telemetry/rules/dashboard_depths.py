@@ -6,7 +6,7 @@ from gpt_trader_telemetry import catalog
 from gpt_trader_telemetry.health.data_quality import MINIMUM_SCORE
 from gpt_trader_telemetry.health.explain import RUNBOOKS
 from gpt_trader_telemetry.rules.panels import Kind, Panel, Query, Row
-from gpt_trader_telemetry.rules.promql_series import CHOSEN, bot, prefixed, quantile
+from gpt_trader_telemetry.rules.promql_series import CHOSEN, bot, quantile
 from gpt_trader_telemetry.rules.shown import AGE, HEARTBEAT_LIMITS, SIGNAL_STATES, grown, per_minute
 from gpt_trader_telemetry.thresholds import (
     BROKER_LATENCY_P95_MS,
@@ -21,7 +21,7 @@ from gpt_trader_telemetry.thresholds import (
     Thresholds,
 )
 
-__all__ = ["data_row", "health_row", "machine_row", "market_row", "process_row", "telemetry_row"]
+__all__ = ["data_row", "health_row", "market_row", "process_row", "telemetry_row"]
 
 _UNITS: Final = {"ratio": "percentunit", "ms": "ms", "s": "s", "count": "short"}
 _TITLES: Final = {
@@ -211,44 +211,6 @@ def process_row() -> Row:
                 queries=[
                     Query(bot(catalog.EVENT_STORE_CACHE_SIZE), "events {{instance}}"),
                     Query(bot(catalog.DEQUE_CACHE_FILL), "caches {{instance}}", unit="percentunit"),
-                ],
-            ),
-        ),
-    )  # fmt: skip
-
-
-def machine_row() -> Row:
-    """Return what the exporter alone knows."""
-    sent, received = prefixed("network_sent_megabytes"), prefixed("network_received_megabytes")
-    return Row(
-        title="Machine and account limits, from the exporter",
-        collapsed=True,
-        panels=(
-            Panel(
-                title="Disk of the machine",
-                answers="From the exporter: how full the bot's disk is, and how much that is.",
-                unit="percent", width=8, height=7, lowest=0,
-                queries=[
-                    Query(prefixed("disk_percent"), "in use {{instance}}"),
-                    Query(f"{prefixed('disk_used_gigabytes')} * 1e9", "in use {{instance}}", unit="decbytes"),
-                ],
-            ),
-            Panel(
-                title="Network of the machine",
-                answers="From the exporter: what the bot's machine sends and receives.",
-                unit="Bps", width=8, height=7,
-                queries=[
-                    Query(f"1e6 * rate({sent}[$__rate_interval])", "sent {{instance}}"),
-                    Query(f"1e6 * rate({received}[$__rate_interval])", "received {{instance}}"),
-                ],
-            ),
-            Panel(
-                title="Limits of the account",
-                answers="From the exporter: what the account's trading limit leaves, and its fee tier.",
-                unit="currencyUSD", width=8, height=7,
-                queries=[
-                    Query(prefixed("account_limit_remaining"), "limit left {{instance}}"),
-                    Query(prefixed("fee_tier"), "fee tier {{tier}} {{instance}}", unit="short"),
                 ],
             ),
         ),

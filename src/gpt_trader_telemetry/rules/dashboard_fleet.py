@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Final
 
 from gpt_trader_telemetry import catalog
+from gpt_trader_telemetry.rules.collectors import QUEUE_FULL
 from gpt_trader_telemetry.rules.panels import Column, Kind, Panel, Query, Row
 from gpt_trader_telemetry.rules.promql import span
-from gpt_trader_telemetry.rules.promql_series import bot, either, on_road, prefixed, quantile
+from gpt_trader_telemetry.rules.promql_series import bot, either, on_road, prefixed, quantile, share
 from gpt_trader_telemetry.rules.shown import (
     HEARTBEAT_LIMITS,
     HEARTBEAT_OLD,
@@ -45,7 +46,7 @@ def fleet_rows(thresholds: Thresholds) -> Sequence[Row]:
     """Return all rows, over the series of the chosen prefix alone."""
     return [
         replace(row, panels=[_on_road(panel) for panel in row.panels])
-        for row in (_top(), _bots(thresholds), _together(thresholds))
+        for row in (_top(), _bots(thresholds), _together(thresholds), _collectors())
     ]
 
 
@@ -170,6 +171,44 @@ def _together(thresholds: Thresholds) -> Row:
                 unit="s", width=12, lowest=0, limits=in_seconds(thresholds.limits(BROKER_LATENCY_P95_MS)),
                 runbook="broker-latency-p95-high",
                 queries=[Query(p95, "{{instance}}")],
+            ),
+        ),
+    )  # fmt: skip
+
+
+def _collectors() -> Row:
+    """Return what Collectors tell of themselves, where Prometheus scrapes them: of all, whichever job was chosen."""
+    by, legend = ("job", "instance"), "{{job}} {{instance}}"
+    full = share("otelcol_exporter_queue_size", "otelcol_exporter_queue_capacity")
+    refused = [f"otelcol_receiver_{how}_metric_points" for how in ("refused", "failed")]
+    return Row(
+        title="Collectors",
+        collapsed=True,
+        panels=(
+            Panel(
+                title="Points taken", answers="What each Collector takes of bots and agents in a minute.",
+                unit="short", width=12, lowest=0,
+                queries=[Query(per_minute("otelcol_receiver_accepted_metric_points", *by), legend)],
+            ),
+            Panel(
+                title="Points not handed on",
+                answers="What a Collector refused, or could not hand on, in a minute. Totals come later; any for "
+                "minutes is a fault of what is behind it.",
+                unit="short", width=12, lowest=0, runbook="collector-not-delivering",
+                queries=[
+                    Query(per_minute("otelcol_exporter_send_failed_metric_points", *by), f"not handed on: {legend}"),
+                    *(Query(per_minute(name, *by), f"refused: {legend}") for name in refused),
+                ],
+            ),
+            Panel(
+                title="Sending queue", answers="How full an agent's queue on disk is: full, it refuses.",
+                unit="percentunit", width=12, lowest=0, limits=Limits(QUEUE_FULL, 1),
+                runbook="collector-not-delivering", queries=[Query(full, legend + " {{exporter}}")],
+            ),
+            Panel(
+                title="Collectors' memory", answers="Of each process; beyond its limit a Collector refuses.",
+                unit="decbytes", width=12, lowest=0,
+                queries=[Query("otelcol_process_memory_rss", legend)],
             ),
         ),
     )  # fmt: skip

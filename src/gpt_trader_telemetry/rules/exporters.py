@@ -83,7 +83,7 @@ def vanished_rules(site: Site) -> list[Rule]:
         # Targets are counted, as another address may follow; how many are missing is a label, as for BotNotReporting.
         Alert(
             name="TargetGone",
-            expr=lasting(_MISSING, site.span(DOWN_FOR)),
+            expr=lasting(_MISSING, DOWN_FOR, watched=site.heard, pace=site.pace),
             severity="critical",
             summary="Prometheus knows fewer bots or exporters to scrape than within the last 12 hours",
             description=(

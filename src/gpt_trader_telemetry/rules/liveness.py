@@ -3,25 +3,30 @@
 from typing import Final
 
 from gpt_trader_telemetry.catalog import CYCLE_DURATION, TELEMETRY_HEARTBEAT
-from gpt_trader_telemetry.rules.promql import WHO, Alert, Record, Rule, lasting, minutes, number, own_labels, query
-from gpt_trader_telemetry.rules.site import Site
-from gpt_trader_telemetry.settings import Settings
+from gpt_trader_telemetry.rules.promql import (
+    WHO,
+    Alert,
+    Record,
+    Rule,
+    lasting,
+    minutes,
+    never_away,
+    number,
+    own_labels,
+    query,
+)
+from gpt_trader_telemetry.rules.site import MISSED_FOR, Site
 
 __all__ = [
-    "BOT_SCRAPED", "DAY", "DOWN_FOR", "EXPORTER_JOB", "HALF_DAY", "JOB", "PUSHED", "QUARTER", "RESTARTS",
+    "BOT_SCRAPED", "DAY", "DOWN_FOR", "EXPORTER_JOB", "HALF_DAY", "PUSHED", "QUARTER", "RESTARTS",
     "liveness_rules",
 ]  # fmt: skip
-
-JOB: Final = Settings().service_name
-"""Prometheus' job of a bot that is scraped, and the service name of one that sends."""
 
 EXPORTER_JOB: Final = "gpt-trader-exporter"
 """The job of the out-of-process exporter."""
 
 DOWN_FOR: Final = 120.0
 """As long as the playbook's MetricsEndpointDown: a restart is quicker."""
-MISSED_FOR: Final = 60.0
-"""Beyond the age from which a heartbeat is old: an export that comes late makes it no bot less."""
 RESTARTS: Final = 3
 """In a quarter of an hour: windows begin anew with each, and never hold enough to judge."""
 NO_CYCLE_FOR: Final = 600.0
@@ -61,7 +66,7 @@ def _bot_down(site: Site) -> list[Rule]:
                 up
                   and on (job, instance)
                 (
-                  up{{job="{JOB}"}}
+                  up{{{site.of_bots}}}
                     or
                   last_over_time({TELEMETRY_HEARTBEAT.name}{{job!="{EXPORTER_JOB}"}}[{day}])
                 )
@@ -126,12 +131,12 @@ def _bot_not_reporting(site: Site) -> list[Rule]:
         # silence for one that was taken out on purpose does not match when another ends.
         Alert(
             name="BotNotReporting",
-            expr=lasting(_MISSING, site.span(MISSED_FOR)),
+            expr=lasting(_MISSING, MISSED_FOR, watched=site.heard, pace=site.pace),
             severity="critical",
             summary="Fewer bots send their metrics over OTLP than did within the last 12 hours",
             description=(
                 "{{ $labels.job }}: {{ $value | humanize }} of its bots sent nothing for "
-                f"{minutes(site.heartbeat_old + MISSED_FOR)}. They have ended, or the Collector has."
+                f"{minutes(site.heard)}. They have ended, or the Collector has."
             ),
             runbook="bot-not-reporting",
             labels={"missing": "{{ $value }}"},
@@ -160,6 +165,8 @@ def _bot_restarting(site: Site) -> list[Rule]:
                       unless on (job, instance)
                     last_over_time({PUSHED}[{site.span(_HOUR)}] offset {window})
                   )
+                    and on (job)
+                  {never_away(_REPORTING, site.heard, site.pace)}
                 )
                   > {RESTARTS}
             """),
@@ -173,6 +180,7 @@ def _bot_restarting(site: Site) -> list[Rule]:
 
 def _bot_not_trading(site: Site) -> list[Rule]:
     ten, half_day, alive = site.span(NO_CYCLE_FOR), site.span(HALF_DAY), TELEMETRY_HEARTBEAT.name
+    seen = site.span(NO_CYCLE_FOR / 2)
     return [
         # A bot without cycles has none; an exporter is no bot.
         Record(
@@ -194,13 +202,16 @@ def _bot_not_trading(site: Site) -> list[Rule]:
             """),
         ),
         # A bot that was started anew elsewhere is another instance: until it is known itself, what its job does is
-        # usual. One that has made a cycle or two in ten minutes shows itself to be a slow one.
+        # usual. One that has made a cycle or two in ten minutes shows itself to be a slow one. Where Prometheus was
+        # away, the bot must have been seen for half of the time: what little came since may hold no cycle.
         Alert(
             name="BotNotTrading",
             expr=query(f"""
                 time() - {alive} <= {site.seconds(site.heartbeat_old)}
                   and on (job, instance)
                 {alive} offset {ten}
+                  and on (job, instance)
+                last_over_time({alive}[{seen}] offset {seen})
                   and on (job, instance)
                 {_CYCLES} == 0
                   and on (job, instance)

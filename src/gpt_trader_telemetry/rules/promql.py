@@ -6,10 +6,13 @@ from typing import Any, Final, Literal
 
 from gpt_trader_telemetry.catalog import Metric
 
-__all__ = ["WHO", "Alert", "Pace", "Record", "Rule", "lasting", "minutes", "number", "own_labels", "query"]
+__all__ = [
+    "WHO", "Alert", "Pace", "Record", "Rule", "lasting", "minutes", "never_away", "number", "own_labels", "query",
+]  # fmt: skip
 
 Severity = Literal["warning", "critical"]
 
+_MINUTE: Final = 60.0
 _UNITS: Final = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1))
 
 WHO: Final = "{{ $labels.instance }} of {{ $labels.job }}"
@@ -87,16 +90,27 @@ def query(text: str) -> str:
     return dedent(text).strip()
 
 
-def lasting(series: str, span: str) -> str:
-    """Return a count where it has been above nothing for a time: the least that it was.
+def lasting(series: str, seconds: float, *, watched: float, pace: Pace) -> str:
+    """Return a recorded count where it has been above nothing for a time: the least that it was.
 
-    As ``for`` would, but a count that changes is believed all the while, where it is a label of the alert. What was
-    counted before the time is asked for apart: Prometheus itself may have been away since.
+    As ``for`` would, but a count that changes is believed all the while, where it is a label of the alert. What
+    Prometheus does not know yet after it was away itself is not believed: see `never_away`.
 
-    >>> lasting("missing", "1m")
-    'min_over_time(missing[1m]) > 0 and missing offset 1m > 0'
+    >>> lasting("missing", 120, watched=60, pace=Pace())
+    'min_over_time(missing[2m]) > 0 and count_over_time(last_over_time(missing[1m])[1m:1m]) >= 1'
     """
-    return f"min_over_time({series}[{span}]) > 0 and {series} offset {span} > 0"
+    return f"min_over_time({series}[{pace.span(seconds)}]) > 0 and {never_away(series, watched, pace)}"
+
+
+def never_away(series: str, seconds: float, pace: Pace) -> str:
+    """Return a recorded series where it was recorded in each minute of a time: rules were evaluated all the while.
+
+    >>> never_away("missing", 240, Pace())
+    'count_over_time(last_over_time(missing[1m])[4m:1m]) >= 4'
+    """
+    minute = pace.span(_MINUTE)
+    each = f"last_over_time({series}[{minute}])"
+    return f"count_over_time({each}[{pace.span(seconds)}:{minute}]) >= {seconds // _MINUTE:g}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,30 +12,21 @@ __all__ = ["CHOSEN", "EXPORTED_HELP", "bot", "either", "named", "on_road", "pref
 CHOSEN: Final = 'job=~"$job",instance=~"$instance"'
 """What the reader chose at the top."""
 
-EXPORTED_HELP: Final = {
-    name: FAMILIES[name].help
-    for name in (
-        "metrics_timestamp_seconds",
-        "equity",
-        "cycle_latency_ms",
-        "circuit_breaker_triggered",
-        "cpu_percent",
-        "memory_percent",
-        "disk_percent",
-        "disk_used_gigabytes",
-        "network_sent_megabytes",
-        "network_received_megabytes",
-        "account_limit_remaining",
-        "fee_tier",
-    )
-}
+EXPORTED_HELP: Final = {name: family.help for name, family in FAMILIES.items() if f"{PREFIX}{name}" not in CATALOG}
 """The exporter's series that the bot itself has not under the same suffix."""
 
-_NAME: Final = re.compile(r"(?:\$\{prefix\}_|gpt_trader_)[a-z0-9_]+|\bup\b|\bscrape_[a-z_]+")
+_NAME: Final = re.compile(r"(?:\$\{prefix\}_|gpt_trader_)[a-z0-9_]+|\bup\b|\b(?:scrape|otelcol)_[a-z_]+")
 _OTHERS: Final = {
     "up": "1 when Prometheus' last scrape succeeded, else 0.",
     "scrape_duration_seconds": "How long Prometheus' last scrape took.",
     "scrape_samples_scraped": "How many samples Prometheus' last scrape brought.",
+    "otelcol_receiver_accepted_metric_points": "Points that a Collector took.",
+    "otelcol_receiver_refused_metric_points": "Points that a Collector did not take; who sent them sends them again.",
+    "otelcol_receiver_failed_metric_points": "Points that a Collector could not hand on, and told who sent them so.",
+    "otelcol_exporter_send_failed_metric_points": "Points that a Collector failed to hand on.",
+    "otelcol_exporter_queue_size": "What waits in a Collector's sending queue, in bytes.",
+    "otelcol_exporter_queue_capacity": "What fits into it.",
+    "otelcol_process_memory_rss": "Memory of a Collector's process, in bytes.",
 }
 
 

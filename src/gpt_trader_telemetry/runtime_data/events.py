@@ -1,8 +1,10 @@
 """The event log of a profile from one moment to another, from whichever file has it."""
 
+import math
 import os
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +12,7 @@ from gpt_trader_telemetry.runtime_data.database import Trouble, UnreadableError,
 from gpt_trader_telemetry.runtime_data.event import Event
 from gpt_trader_telemetry.runtime_data.lines import EVENTS_JSONL, LineReader, blocks
 from gpt_trader_telemetry.runtime_data.log import events_between
+from gpt_trader_telemetry.runtime_data.passed_over import passed_over
 from gpt_trader_telemetry.runtime_data.paths import ProfilePaths
 from gpt_trader_telemetry.runtime_data.record import LARGEST, is_wanted
 from gpt_trader_telemetry.runtime_data.rows import EVENTS_DB, first_id_written_since, last_id
@@ -32,6 +35,7 @@ def read_events(
     since: float | None = None,
     until: float | None = None,
     kinds: Collection[str] | None = None,
+    newest: Collection[str] = (),
     skipped: Skipped,
 ) -> Iterator[Event]:
     """Yield the events of a profile in the order in which they were written, with bounded memory.
@@ -44,12 +48,15 @@ def read_events(
         since: seconds since 1970; only events at this moment or later.
         until: only events before this moment.
         kinds: only events of these kinds, which is quicker; ``metric`` is whatever a metric row wraps.
+        newest: kinds of which only the newest event before ``until`` is wanted: of lines, older ones may be left out.
         skipped: counts what is skipped. Events without any time are, where ``since`` or ``until`` is given.
 
     Raises:
         UnreadableError: neither file can be read; it says why the better one cannot.
     """
-    source, events = _source(paths, since, kinds, skipped)
+    passed = partial(passed_over, kinds=newest, until=math.inf if until is None else until)
+    reader = LineReader(skipped, passed) if newest else LineReader(skipped)
+    source, events = _source(paths, since, kinds, skipped, reader)
     for event in events:
         if since is not None or until is not None:
             if event.at is None:
@@ -61,7 +68,7 @@ def read_events(
 
 
 def _source(
-    paths: ProfilePaths, since: float | None, kinds: Collection[str] | None, skipped: Skipped
+    paths: ProfilePaths, since: float | None, kinds: Collection[str] | None, skipped: Skipped, reader: LineReader
 ) -> tuple[str, Iterator[Event]]:
     rows = _rows(paths.events_db, since, kinds, skipped)
     try:
@@ -69,7 +76,7 @@ def _source(
     except UnreadableError as error:
         if error.trouble not in _FALLS_BACK or not paths.events_jsonl.is_file():
             raise
-        return EVENTS_JSONL, _lines(paths.events_jsonl, kinds, skipped)
+        return EVENTS_JSONL, _lines(paths.events_jsonl, kinds, reader)
     return EVENTS_DB, _chained(first, rows)
 
 
@@ -89,11 +96,10 @@ def _rows(path: Path, since: float | None, kinds: Collection[str] | None, skippe
         yield from events_between(connection, after, last, kinds, skipped)
 
 
-def _lines(path: Path, kinds: Collection[str] | None, skipped: Skipped) -> Iterator[Event]:
+def _lines(path: Path, kinds: Collection[str] | None, reader: LineReader) -> Iterator[Event]:
     try:
         with open_file(path) as file:
             upto = os.fstat(file.fileno()).st_size
-            reader = LineReader(skipped)
             end = 0
             for block in blocks(file, 0):
                 yield from (event for event in reader.events(block) if is_wanted(event, kinds))

@@ -1,6 +1,6 @@
 """``events.jsonl``: lines read in blocks, whatever they end with and however long they are."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import BinaryIO, Final, NamedTuple
 
 from gpt_trader_telemetry.runtime_data.event import Event
@@ -42,10 +42,18 @@ def blocks(file: BinaryIO, offset: int) -> Iterator[Block]:
 
 
 class LineReader:
-    """Makes events of blocks; it remembers what a line's meaning depends on of the lines before it."""
+    """Makes events of blocks; it remembers what a line's meaning depends on of the lines before it.
 
-    def __init__(self, skipped: Skipped) -> None:
+    Args:
+        skipped: counts what is skipped.
+        passed_over: returns the places of those of a block's lines that need not be looked at.
+    """
+
+    def __init__(
+        self, skipped: Skipped, passed_over: Callable[[Sequence[bytes]], Collection[int]] = lambda _lines: ()
+    ) -> None:
         self._skipped = skipped
+        self._passed_over = passed_over
         self._in_long_line = False
         self._last_metric = b""
 
@@ -55,11 +63,13 @@ class LineReader:
             self._in_long_line = True
             return
         position = block.start
-        for line in block.content.splitlines(keepends=True):
+        lines = block.content.splitlines(keepends=True)
+        passed = self._passed_over(lines)
+        for place, line in enumerate(lines):
             if self._in_long_line:
                 self._in_long_line = False
                 self._skipped.add(EVENTS_JSONL, Why.SIZE)
-            elif event := self.event(position, line):
+            elif place not in passed and (event := self.event(position, line)):
                 yield event
             position += len(line)
 

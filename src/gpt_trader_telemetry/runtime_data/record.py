@@ -81,19 +81,21 @@ def event_of_line(position: int, line: bytes) -> Event:
     Raises:
         BadRecordError: the line cannot be used.
     """
-    fields = _object(line)
+    outer = fields = _object(line)
     kind = fields.get("type")
     name = _named(kind if isinstance(kind, str) and kind else fields.get("event_type"))
     at = _time_of(fields)
-    whose = text(fields.get("bot_id"))
+    whose = fields.get("bot_id")
     inner = fields.get("data")
     if isinstance(inner, dict) and fields.keys() - _ENVELOPE == {"data"}:
         fields = inner
     wrapped = name == METRIC
     if wrapped:
         fields, name = _unwrapped(fields)
-    inner_at = _time_of(fields)
-    return Event(name, at if inner_at is None else inner_at, fields, whose, position, wrapped)
+    if fields is not outer:
+        inner_at = _time_of(fields)
+        at = at if inner_at is None else inner_at
+    return Event(name, at, fields, _shown(whose) if isinstance(whose, str) else text(whose), position, wrapped)
 
 
 def _unwrapped(fields: dict[str, Any]) -> tuple[dict[str, Any], str]:
@@ -150,7 +152,12 @@ def _lenient(value: object) -> object:
 
 
 def _named(kind: object) -> str:
-    name = text(kind)
-    if name is None or not isinstance(kind, str):
+    name = _shown(kind) if isinstance(kind, str) else None
+    if name is None:
         raise BadRecordError(Why.SHAPE)
     return name
+
+
+@lru_cache(maxsize=1024)
+def _shown(name: str) -> str | None:
+    return text(name)

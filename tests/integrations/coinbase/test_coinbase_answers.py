@@ -76,10 +76,17 @@ def test_a_refused_order_has_the_most_exact_of_its_reasons(error: dict, reason: 
         ("preview", {"errs": [], "warning": ["BIG_ORDER"]}, None),
         ("preview_edit", {"errors": [{"edit_failure_reason": "INVALID_EDITED_PRICE"}]}, "invalid_price"),
         ("get_order", {"success": False, "errors": ["x"]}, None),
+        ("get_order", None, None),
+        *(("submit", nonsense, "error") for nonsense in (None, [], "x", {}, {"success": "true"}, {"success": None})),
+        ("submit", {"error_response": {"error": "INSUFFICIENT_FUND"}}, "insufficient_funds"),
+        ("submit", {"error": "unauthorized"}, "auth"),
+        ("submit", {"success_response": {"order_id": "1"}}, None),
+        ("submit", {"success": False, "success_response": {"order_id": "1"}}, "broker_rejected"),
+        ("edit", {}, "error"),
     ],
 )
 def test_every_operation_has_its_own_way_to_say_no(does: str, body: dict, reason: str | None):
-    """And an answer that only warns is a yes."""
+    """And an answer that only warns is a yes; an order that an answer does not tell of is not taken for accepted."""
     assert verdict_of(does, body) == reason
 
 

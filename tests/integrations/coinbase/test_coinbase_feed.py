@@ -169,6 +169,8 @@ def test_a_feed_that_the_server_closed_in_good_order_is_dead_and_shown_so(exchan
     with feed(exchange, on_close=lambda: told.append("closed")) as client:
         client.ticker(["BTC-USD"])
         until(lambda: shown(telemetry, "ws_last_message_age_seconds") == 0, "a message")
+        exchange.feed.mute()
+        time.sleep(0.1)  # so that the client waits for a message, and is told of the end by an exception
         exchange.feed.close(1000)
         until(lambda: shown(telemetry, "ws_connected") == 0, "disconnected")
         client.raise_background_exception()

@@ -1,6 +1,7 @@
 """The REST client beyond the matrix: orders that nearly count twice, retries, threads, and what is never told."""
 
 import inspect
+import json
 import logging
 import threading
 from collections import Counter
@@ -236,7 +237,7 @@ def test_an_order_that_was_refused_has_a_span_that_failed(exchange):
     provider.add_span_processor(SimpleSpanProcessor(spans))
     with Telemetry(Settings(), tracer_provider=provider) as telemetry, client_of(exchange) as client:
         CoinbaseInstrumentor().instrument(telemetry=telemetry)
-        client.market_order_buy(**BUY)
+        order = client.market_order_buy(**BUY)
         exchange.faults.script(reject("market_closed"))
         client.market_order_sell(**BUY)
         CoinbaseInstrumentor().uninstrument()
@@ -244,10 +245,23 @@ def test_an_order_that_was_refused_has_a_span_that_failed(exchange):
     assert {taken.name, refused.name} == {"order_submission"}
     assert (taken.status.status_code, refused.status.status_code) == (StatusCode.UNSET, StatusCode.ERROR)
     assert refused.attributes["gpt_trader.reason"] == "market_closed"
+    assert taken.attributes["gpt_trader.order_id"] == order["success_response"]["order_id"]
+    assert (taken.attributes["gpt_trader.symbol"], refused.attributes.get("gpt_trader.order_id")) == ("BTC-USD", None)
+
+
+def without_names(span) -> str:
+    """Return a span as text, but for what the order is named in it."""
+    read = json.loads(span.to_json())
+    for name in ("gpt_trader.order_id", "gpt_trader.symbol"):
+        read["attributes"].pop(name, None)
+    return json.dumps(read)
 
 
 def test_no_secret_and_nothing_of_an_order_leaves_the_process(exchange, caplog, monkeypatch):
-    """Not the key, a token, an id, a product, a size or an answer: in no metric, export or log of ours."""
+    """Not the key, a token, an id, a product, a size or an answer: in no metric, export or log of ours.
+
+    Spans alone name the order and its product, by two attributes.
+    """
     caplog.set_level(logging.DEBUG)
     exchange.market.balances["BTC"].available = Decimal(100)
     canaries = [exchange.key.name, *exchange.key.secret.split("\n")[1:-2], "Bearer", "eyJ", "CANARY", "BTC-USD", "7.77777",
@@ -277,7 +291,7 @@ def test_no_secret_and_nothing_of_an_order_leaves_the_process(exchange, caplog, 
         assert telemetry.flush(5)
     told += [str(request) for request in received.requests]
     assert "invalid_size" in told[-1]
-    told += [span.to_json() for span in spans.get_finished_spans()]
+    told += [without_names(span) for span in spans.get_finished_spans()]
     assert len(told) > 15, "a span of each call"
     ours = [record for record in caplog.records if record.name.startswith("gpt_trader")]
     assert ours, "a fault of ours is told of"

@@ -24,3 +24,12 @@ def _verdict_on_order(order: Any) -> Rejected | None:
     if not isinstance(order, Mapping) or order.get("status") != "rejected":
         return None
     return Rejected(reason_of_body(order.get("info")) or "broker_rejected")
+
+
+def order_in(value: Any) -> Mapping[str, object]:
+    """Return the id and the symbol of an order; of what is none, or several, nothing.
+
+    >>> order_in({"id": "42", "symbol": "BTC/USD", "info": {}})
+    {'order_id': '42', 'symbol': 'BTC/USD'}
+    """
+    return {"order_id": value.get("id"), "symbol": value.get("symbol")} if isinstance(value, Mapping) else {}

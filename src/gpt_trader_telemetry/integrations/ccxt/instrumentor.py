@@ -106,9 +106,13 @@ class ExchangeClasses:
     def _instrument_one(self, owner: type) -> None:
         made: dict[FunctionType, Any] = {}
         for name, value in list(vars(owner).items()):
-            if isinstance(value, FunctionType) and operation_of(value.__name__) and not self._is_counted(value):
-                if value not in made:
-                    made[value] = wrap(value, functools.partial(call_site, self._client))
+            if not isinstance(value, FunctionType) or self._is_counted(value):
+                continue
+            # An alias has the name of what it stands for; what a decorator of the bot's made may have any name.
+            known = next(filter(operation_of, (value.__name__, name)), None)
+            if known is not None and value not in made:
+                made[value] = wrap(value, functools.partial(call_site, self._client, known))
+            if value in made:
                 setattr(owner, name, made[value])
 
     def _is_counted(self, function: FunctionType) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from gpt_trader_telemetry.instrument.arguments import argument_reader
 from gpt_trader_telemetry.instrument.broker import SUBMIT
 from gpt_trader_telemetry.integrations.calls import Arguments, CallSite, Client
-from gpt_trader_telemetry.integrations.ccxt.answers import verdict_on
+from gpt_trader_telemetry.integrations.ccxt.answers import order_in, verdict_on
 
 _ORDERS: Final = re.compile(
     r"(?P<verb>create|edit|cancel)_(?:\w+_)?orders?(?:_ws|_after|_for_symbols|_with_\w+)?|close_positions?"
@@ -36,13 +36,13 @@ def operation_of(name: str) -> str | None:
     return name if _OTHERS.fullmatch(name) else None
 
 
-def call_site(client: Client, function: Callable[..., Any]) -> CallSite:
+def call_site(client: Client, name: str, function: Callable[..., Any]) -> CallSite:
     """Return the site of a method whose name tells what it does."""
-    name = function.__name__
     operation = operation_of(name) or name
     if operation == name:
         return CallSite(client, operation)
-    return CallSite(client, operation, sides=_sides(function, name), classify=verdict_on, previews=_previews)
+    sides = _sides(function, name)
+    return CallSite(client, operation, sides=sides, classify=verdict_on, previews=_previews, identify=order_in)
 
 
 def _sides(function: Callable[..., Any], name: str) -> Arguments:

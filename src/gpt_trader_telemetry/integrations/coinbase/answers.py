@@ -23,6 +23,8 @@ _CODES: Final = (
     "new_order_failure_reason", "preview_failure_reason", "edit_failure_reason", "error", "failure_reason",
 )  # fmt: skip
 _MESSAGES: Final = ("error_details", "message")
+_UNANSWERED: Final = "error"
+"""The reason of an order whose answer tells nothing of it."""
 _BROAD: Final = frozenset({"invalid_order", "broker_rejected"})
 
 
@@ -114,10 +116,10 @@ def verdict_of(operation: str, body: object) -> str | None:
     True
     """
     if not isinstance(body, Mapping):
-        return None
+        return _UNANSWERED if operation in {SUBMIT, EDIT} else None
     if operation in {SUBMIT, EDIT}:
-        refused = [body.get("error_response"), *_items(body, "errors"), body] if body.get("success") is False else []
-    elif operation == CANCEL:
+        return _verdict_on_order(body)
+    if operation == CANCEL:
         refused = [result for result in _items(body, "results") if _is_refused(result)][:1]
     elif operation in {PREVIEW, _PREVIEW_EDIT}:
         refused = [*_items(body, "errs"), *_items(body, "errors")]
@@ -126,11 +128,32 @@ def verdict_of(operation: str, body: object) -> str | None:
     return _reason(refused) if refused else None
 
 
+def _verdict_on_order(body: Mapping[str, Any]) -> str | None:
+    """Judge the answer to an order: what neither takes nor refuses it, as an empty object, is no answer."""
+    refused = body.get("success") is False
+    if body.get("success") is True or (body.get("success_response") and not refused):
+        return None
+    found = [body.get("error_response"), *_items(body, "errors"), body]
+    return _reason(found, "broker_rejected" if refused else _UNANSWERED)
+
+
 def side_of(data: object, body: object = None) -> object:
     """Return the side of an order as its request says it, else its answer; None where neither does."""
     answer = body.get("success_response") if isinstance(body, Mapping) else None
     sides = [found.get("side") for found in (data, answer) if isinstance(found, Mapping)]
     return next((side for side in sides if side), None)
+
+
+def order_in(body: object) -> Mapping[str, object]:
+    """Return the id and the product of the order that a body says was accepted.
+
+    >>> order_in({"success": True, "success_response": {"order_id": "42", "product_id": "BTC-USD"}})
+    {'order_id': '42', 'symbol': 'BTC-USD'}
+    """
+    answer = body.get("success_response") if isinstance(body, Mapping) else None
+    return (
+        {"order_id": answer.get("order_id"), "symbol": answer.get("product_id")} if isinstance(answer, Mapping) else {}
+    )
 
 
 def _items(body: Mapping[str, Any], name: str) -> list[Any]:
@@ -144,13 +167,13 @@ def _is_refused(result: object) -> bool:
     return isinstance(result, Mapping) and result.get("success") is False
 
 
-def _reason(refused: list[Any]) -> str:
+def _reason(refused: list[Any], otherwise: str = "broker_rejected") -> str:
     """Return the first reason that says something exact, else the first; of messages, only what is about an order."""
     coded = [reason_of_code(code) for code in _texts(refused, _CODES)]
     said = [reason_of_code(text) for text in _texts(refused, _MESSAGES)]
     reasons = [reason for reason in coded if reason] + [reason for reason in said if reason in REJECTED_REASONS]
     exact = (reason for reason in reasons if reason not in _BROAD)
-    return next(exact, reasons[0] if reasons else "broker_rejected")
+    return next(exact, reasons[0] if reasons else otherwise)
 
 
 def _texts(refused: list[Any], names: tuple[str, ...]) -> Iterator[str]:

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from gpt_trader_telemetry.catalog import API_REQUESTS, API_RETRIES, RATE_LIMIT_USAGE
+from gpt_trader_telemetry.catalog import API_REQUESTS, API_RETRIES
 from gpt_trader_telemetry.integrations.attempts import category_of, path_of_url, rate_limit_usage
 from gpt_trader_telemetry.integrations.calls import COMPONENT, Client
 from gpt_trader_telemetry.reasons import reason_of
@@ -26,17 +26,11 @@ class Responses:
             recorder = self._client.recorder
             if recorder is not None:
                 with recorder.faults.shield(COMPONENT, "a response could not be read"):
-                    _note_rate_limit(recorder, response)
+                    self._client.note_rate_limit(rate_limit_usage(response.headers))
                     _note_retries(recorder, response)
             return handle(response)
 
         return watched
-
-
-def _note_rate_limit(recorder: Recorder, response: Any) -> None:
-    usage = rate_limit_usage(response.headers)
-    if usage is not None:
-        recorder.setter(RATE_LIMIT_USAGE, ())(usage)
 
 
 def _note_retries(recorder: Recorder, response: Any) -> None:

@@ -25,7 +25,7 @@ from gpt_trader_telemetry.integrations.calls import (
     no_side,
     uncounted,
 )
-from gpt_trader_telemetry.integrations.coinbase.answers import operation_of, side_of, verdict_of
+from gpt_trader_telemetry.integrations.coinbase.answers import operation_of, order_in, side_of, verdict_of
 from gpt_trader_telemetry.integrations.coinbase.responses import Responses
 from gpt_trader_telemetry.integrations.patching import Patches
 
@@ -73,7 +73,9 @@ class AnyCallSite(ClientSite):
         site = self._sites.get(operation)
         if site is None:
             classify = partial(self._judge, operation)
-            site = self._sites[operation] = CallSite(self.client, operation, sides=_side_sent, classify=classify)
+            site = self._sites[operation] = CallSite(
+                self.client, operation, sides=_side_sent, classify=classify, identify=order_in
+            )
         return site.open(args, kwargs)
 
     def _judge(self, operation: str, body: object) -> str | None:
