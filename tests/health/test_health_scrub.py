@@ -136,7 +136,7 @@ KEPT = [
     "order 7f3a9c1e-1234-4321-8a8a-0123456789ab rejected: INSUFFICIENT_FUND",
     "2026-02-06T10:00:00.123456+00:00 stale ticker for BTC-USD-PERP-20260327",
     "/home/bot/strategies/momentum_v2/strategy.py:112 in Bot.on_candle",
-    "/root/.pyenv/versions/3.11.7/lib/python3.11/site-packages/requests/adapters.py:519 in HTTPAdapter.send",
+    "/usr/local/lib/python3.11/site-packages/requests/adapters.py:519 in HTTPAdapter.send",
     "/tmp/pytest-of-root/pytest-12/test_the_loop_2026_02_06_0/bot.py:3 in main",
     "C:\\Users\\bot\\strategies\\momentum.py:7 in trade",
     "CoinbaseAdvancedTradeRestBrokerV2Client.place_order",
