@@ -108,7 +108,8 @@ def test_every_alert_has_a_runbook_that_says_what_to_do_and_when_it_is_over() ->
     text = (DOCS / "runbooks.md").read_text()
     sections = dict(section.partition("\n")[::2] for section in text.split("\n## ")[1:])
     rules = ROOT / "collector" / "rules"
-    linked = set(re.findall(r"runbooks\.md#([\w-]+)", (rules / "generated.yml").read_text()))
+    with_links = (rules / "generated.yml").read_text() + (rules / "watchdog.yml").read_text()
+    linked = set(re.findall(r"runbook_url: .*runbooks\.md#([\w-]+)", with_links))
     for rule in yaml.safe_load((rules / "playbook.yml").read_text())["groups"][0]["rules"]:
         [row] = [line for line in PLAYBOOK.splitlines() if line.startswith(f"| `{rule['alert']}` |")]
         assert f"| {rule['for']} | {rule['labels']['severity']} |" in row

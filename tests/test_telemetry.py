@@ -180,6 +180,12 @@ def test_a_taken_port_fails_at_once_and_leaves_nothing_behind() -> None:
     assert threading.active_count() == before
 
 
+def test_settings_of_another_type_are_named() -> None:
+    """A dictionary is what people try first."""
+    with pytest.raises(ConfigurationError, match=r"cannot be of type dict; give Settings\(\.\.\.\), or none at all"):
+        Telemetry({"health_port": 1})
+
+
 def test_configure_is_one_for_the_process_and_can_begin_anew() -> None:
     """A second call returns the same; other arguments are an error; after shutdown it is a new one."""
     calls = broker_call("cancel")(lambda: None)

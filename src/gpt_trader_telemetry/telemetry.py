@@ -92,6 +92,10 @@ class Telemetry:
         from gpt_trader_telemetry.instrument.spans import Spans
         from gpt_trader_telemetry.pipeline.traces import open_traces, provider_around
 
+        if not isinstance(settings, Settings | None):
+            raise ConfigurationError(
+                f"settings cannot be of type {type(settings).__name__}; give Settings(...), or none at all"
+            )
         self.settings = Settings.from_env() if settings is None else settings
         self.signals = Signals(
             self.settings.thresholds,

@@ -2,6 +2,8 @@
 
 import importlib
 import logging
+import subprocess
+import sys
 
 import gpt_trader_telemetry
 from gpt_trader_telemetry import Settings, instrument_all
@@ -29,3 +31,16 @@ def test_a_second_call_changes_nothing(registered, caplog) -> None:
     assert importlib.import_module("test_broker").submit() == "accepted"
     assert "already instrumented" not in caplog.text
     assert {record.levelno for record in caplog.records} == {logging.WARNING}
+
+
+def test_without_the_extra_it_says_which_to_install() -> None:
+    """Once for each client, at the end of the log's line; the bot goes on."""
+    script = (
+        "import sys; sys.modules['opentelemetry.instrumentation'] = None\n"
+        "from gpt_trader_telemetry import instrument_all\n"
+        "print(instrument_all())"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert ran.stdout == "()\n"
+    told = "is not installed; install gpt-trader-telemetry with its extra `ccxt` or `coinbase`\n"
+    assert ran.stderr.count(told) == 2, ran.stderr

@@ -4,11 +4,17 @@ from abc import abstractmethod
 from collections.abc import Collection
 from typing import Any, ClassVar
 
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
-
 from gpt_trader_telemetry.integrations.calls import Client
 from gpt_trader_telemetry.integrations.patching import Patches
 from gpt_trader_telemetry.recording.current import DEFAULT
+
+try:
+    from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
+except ModuleNotFoundError as absent:
+    raise ModuleNotFoundError(
+        f"{absent.name} is not installed; install gpt-trader-telemetry with its extra `ccxt` or `coinbase`",
+        name=absent.name,
+    ) from absent
 
 
 class ClientInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # untyped
