@@ -10,7 +10,6 @@ The exchange is on paper and on this machine. For the real Kraken, make ``ccxt.p
 import argparse
 import asyncio
 import sys
-import time
 from collections import Counter, deque
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -21,13 +20,13 @@ import ccxt
 import ccxt.pro
 
 from candles import Candle
+from client_cli import Screen, parse_options, start_telemetry
 from exchanges.faults import FaultScript
 from exchanges.kraken import kraken_exchange
-from gpt_trader_telemetry import ConfigurationError, Settings, Telemetry, configure
+from gpt_trader_telemetry import Telemetry
 from gpt_trader_telemetry.health import check_broker_ping_async, check_ws_freshness
 from gpt_trader_telemetry.integrations.ccxt.instrumentor import CcxtInstrumentor
-from paper_cli import read_faults, stop_on_signals
-from paper_exchange import Faults
+from paper_cli import stop_on_signals
 from paper_money import LOT, SLOW, side_to_trade
 
 SYMBOL = "BTC/USD"
@@ -98,21 +97,6 @@ class Bot:
         return exposure
 
 
-def parse_options() -> argparse.Namespace:
-    """Read the command line; a mistake ends the program with code 2."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--duration", type=float, metavar="S", help="stop after so many seconds; else at Ctrl-C")
-    parser.add_argument(
-        "--every", type=float, default=0.25, metavar="S", help="seconds between decisions (%(default)s)"
-    )
-    parser.add_argument("--seed", type=int, default=7, metavar="N", help="of what the exchange does (%(default)s)")
-    parser.add_argument("--faults", type=read_faults, default=Faults(), metavar="NAME=RATE,...",
-                        help="what the exchange does wrong: " + ", ".join(vars(Faults())))  # fmt: skip
-    parser.add_argument("--drops", type=float, default=20, metavar="S", help="seconds between two drops of the feed")
-    parser.add_argument("--port", type=int, help="where to serve (GPT_TRADER_HEALTH_PORT, else 8080)")
-    return parser.parse_args()
-
-
 async def run(telemetry: Telemetry, paper: Any, options: argparse.Namespace) -> None:
     """Trade until told to stop."""
     stop = stop_on_signals(options.duration)
@@ -122,19 +106,12 @@ async def run(telemetry: Telemetry, paper: Any, options: argparse.Namespace) -> 
     telemetry.health.register("feed", partial(check_ws_freshness, telemetry.websocket, 10.0), interval=5)
     telemetry.health.mark_ready()
     following = asyncio.create_task(bot.follow())
-    begun = dropped = shown = time.monotonic()
+    screen = Screen(SYMBOL, telemetry, paper, drops=options.drops)
     try:
         while not stop.is_set():
             await asyncio.sleep(options.every)
             await bot.decide()
-            now = time.monotonic()
-            if now - dropped > options.drops:
-                dropped = now
-                paper.feed.drop()
-            if now - shown > 2:
-                shown = now
-                counts = "  ".join(f"{name} {number}" for name, number in sorted(bot.tally.items()))
-                print(f"{now - begun:7.1f} s  equity ${bot.equity:,.2f}  {counts}", flush=True)
+            screen.after_decision(bot)
     finally:
         telemetry.health.mark_not_ready("stopped")
         following.cancel()
@@ -145,19 +122,10 @@ async def run(telemetry: Telemetry, paper: Any, options: argparse.Namespace) -> 
 
 def main() -> int:
     """Run the bot until it is told to stop."""
-    options = parse_options()
-    try:
-        settings = Settings.from_env(health_server_enabled=True, metrics_endpoint_enabled=True)
-        if options.port is not None:
-            settings = settings.with_changes(health_port=options.port)
-        telemetry = configure(settings=settings)
-    except ConfigurationError as error:
-        print(f"ccxt_bot: {error}", file=sys.stderr)
-        return 2
+    options = parse_options(__doc__)
+    telemetry = start_telemetry(options.port)
     CcxtInstrumentor().instrument()
-
     with kraken_exchange(FaultScript(options.faults, seed=options.seed), seed=options.seed) as paper:
-        print(f"Kraken on paper at {paper.url}, {telemetry.server.url}/metrics; Ctrl-C stops it", flush=True)
         asyncio.run(run(telemetry, paper, options))
     print("stopped", flush=True)
     return 0 if telemetry.shutdown(timeout=0.8) else 1

@@ -7,11 +7,9 @@ The exchange is on paper and on this machine. For the real one, give the clients
 """
 # ruff: noqa: D102 - what each does is what it is named
 
-import argparse
 import json
 import logging
 import sys
-import time
 from collections import Counter, deque
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -24,14 +22,14 @@ from coinbase.rest import RESTClient
 from coinbase.websocket import WSClient, WSClientException
 
 from candles import Candle
+from client_cli import Screen, parse_options, start_telemetry
 from exchanges.coinbase import coinbase_exchange
 from exchanges.faults import FaultScript
 from exchanges.loopback import over_loopback
-from gpt_trader_telemetry import ConfigurationError, Settings, Telemetry, configure
+from gpt_trader_telemetry import Telemetry
 from gpt_trader_telemetry.health import check_broker_ping, check_ws_freshness
 from gpt_trader_telemetry.integrations.coinbase.instrumentor import CoinbaseInstrumentor
-from paper_cli import read_faults, stop_on_signals
-from paper_exchange import Faults
+from paper_cli import stop_on_signals
 from paper_money import LOT, SLOW, side_to_trade
 
 PRODUCT = "BTC-USD"
@@ -116,34 +114,12 @@ class Bot:
         return exposure
 
 
-def parse_options() -> argparse.Namespace:
-    """Read the command line; a mistake ends the program with code 2."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--duration", type=float, metavar="S", help="stop after so many seconds; else at Ctrl-C")
-    parser.add_argument(
-        "--every", type=float, default=0.25, metavar="S", help="seconds between decisions (%(default)s)"
-    )
-    parser.add_argument("--seed", type=int, default=7, metavar="N", help="of what the exchange does (%(default)s)")
-    parser.add_argument("--faults", type=read_faults, default=Faults(), metavar="NAME=RATE,...",
-                        help="what the exchange does wrong: " + ", ".join(vars(Faults())))  # fmt: skip
-    parser.add_argument("--drops", type=float, default=20, metavar="S", help="seconds between two drops of the feed")
-    parser.add_argument("--port", type=int, help="where to serve (GPT_TRADER_HEALTH_PORT, else 8080)")
-    return parser.parse_args()
-
-
 def main() -> int:
     """Run the bot until it is told to stop."""
-    options = parse_options()
+    options = parse_options(__doc__)
     for name in ("coinbase.RESTClient", "coinbase.WSClient"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # they print every answer that is an error
-    try:
-        settings = Settings.from_env(health_server_enabled=True, metrics_endpoint_enabled=True)
-        if options.port is not None:
-            settings = settings.with_changes(health_port=options.port)
-        telemetry = configure(settings=settings)
-    except ConfigurationError as error:
-        print(f"coinbase_bot: {error}", file=sys.stderr)
-        return 2
+    telemetry = start_telemetry(options.port)
     CoinbaseInstrumentor().instrument()
 
     stop = stop_on_signals(options.duration)
@@ -152,24 +128,13 @@ def main() -> int:
         client = RESTClient(**key, base_url=exchange.host, timeout=1)
         over_loopback(client.session)
         bot = Bot(telemetry, client, **key, base_url=exchange.ws_url)
-        print(f"coinbase bot on {PRODUCT}")
-        print(f"  metrics   {telemetry.server.url}/metrics")
-        print(f"  exchange  {exchange.url}, on paper")
-        print("  Ctrl-C stops it", flush=True)
         telemetry.health.register("broker", partial(check_broker_ping, bot), severity="critical", interval=5)
         telemetry.health.register("feed", partial(check_ws_freshness, telemetry.websocket, 10.0), interval=5)
         telemetry.health.mark_ready()
-        begun = dropped = shown = time.monotonic()
+        screen = Screen(PRODUCT, telemetry, exchange, drops=options.drops)
         while not stop.wait(options.every):
             bot.decide()
-            now = time.monotonic()
-            if now - dropped > options.drops:
-                dropped = now
-                exchange.feed.drop()
-            if now - shown > 2:
-                shown = now
-                counts = "  ".join(f"{name} {number}" for name, number in sorted(bot.tally.items()))
-                print(f"{now - begun:7.1f} s  equity ${bot.equity:,.2f}  {counts or 'looks on'}", flush=True)
+            screen.after_decision(bot)
         telemetry.health.mark_not_ready("stopped")
         with suppress(WSClientException):
             bot.feed.close()

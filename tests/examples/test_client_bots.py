@@ -1,4 +1,4 @@
-"""The Coinbase bot, run as users run it: it trades, is shown rightly, and ends when it is told to."""
+"""The bots of real clients, run as users run them: they trade, are shown rightly, and end when they are told to."""
 
 import os
 import signal
@@ -8,19 +8,22 @@ import time
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 from support.scraping import Scrape, parse
 
-BOT = Path(__file__).parents[2] / "examples" / "coinbase_bot.py"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 PATIENCE = 30.0
 FAULTS = "late=0,reject=0.1,rate_limit=0.03,unavailable=0.03,drop=0.03,hang=0"
 
 
-def test_the_coinbase_bot_trades_and_ends_when_it_is_told_to() -> None:
+@pytest.mark.parametrize("bot", ["ccxt_bot.py", "coinbase_bot.py"])
+def test_a_bot_trades_and_ends_when_it_is_told_to(bot: str) -> None:
     """Orders on both sides, refusals, errors and a feed that comes back; a clean end, and not a word of complaint."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "GPT_TRADER_"))}
     options = ["--port", "0", "--every", "0.01", "--drops", "0.5", "--faults", FAULTS]
     process = subprocess.Popen(
-        [sys.executable, "-W", "error", str(BOT), *options],
+        [sys.executable, "-W", "error", str(EXAMPLES / bot), *options],
         env=own,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
