@@ -3,14 +3,20 @@
 import json
 import signal
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from gpt_trader_telemetry.cli.main import main
+from gpt_trader_telemetry.exported import FAMILIES
 from support.exporting import exporting
-from support.receivers import http_receiver
+from support.receivers import http_receiver, number_of
 from support.runtime import BotFiles
 from support.scraping import OPENMETRICS, TEXT, parse
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture
@@ -92,6 +98,35 @@ def test_the_same_series_leave_over_otlp(bot, tmp_path, fails):
         assert received.resources()[0]["service.name"] == "gpt-trader-exporter"
         sums = {metric.name for metric in received.metrics() if metric.HasField("sum") and metric.sum.is_monotonic}
         assert "coinbase_trader_trades_executed_total" in sums
+
+
+def test_every_series_of_every_profile_leaves_over_otlp_as_it_is_scraped(tmp_path):
+    """Name, labels and value, of two profiles with all that a generated day has."""
+    for profile, seed in (("live", 1), ("paper", 2)):
+        made = [sys.executable, EXAMPLES / "runtime_fixtures.py", "--root", tmp_path, "--profile", profile]
+        subprocess.run([*made, "--events", "2000", "--seed", str(seed)], check=True, capture_output=True)
+    with http_receiver() as received:
+        env = {"OTEL_EXPORTER_OTLP_ENDPOINT": received.endpoint}
+        with exporting(tmp_path, "--profile", "live", "--now", "2026-03-01T00:00:00Z", env=env) as exporter:
+            exporter.until_caught_up()
+            exporter.wait_for(lambda: all(value == 1 for value in of(exporter.scrape(), "caught_up").values()))
+            scrape = exporter.scrape()
+            scraped = {series: value for family in FAMILIES for series, value in of(scrape, family).items()}
+            assert exporter.stop() == 0
+        sent = {
+            (name, labels): number_of(point)
+            for name in {name for name, _ in scraped}
+            for labels, point in received.points(name).items()
+        }
+    assert {dict(labels)["profile"] for _, labels in scraped} == {"live", "paper"}
+    assert len({name for name, _ in scraped}) > 20
+    assert sent == scraped
+
+
+def of(scrape, family):
+    """Return the series of one of the exporter's families, by name and labels."""
+    name = f"coinbase_trader_{family}"
+    return {series: value for series, value in scrape.values.items() if series[0] == name}
 
 
 @pytest.mark.parametrize(
