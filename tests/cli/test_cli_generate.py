@@ -179,6 +179,20 @@ def test_a_job_of_bots_that_is_told_is_watched_from_the_beginning(way: str, tmp_
     assert r'up{job=~"gpt\\-trader|momentum"}' in (tmp_path / RULES).read_text()
 
 
+def test_links_lead_to_where_the_runbooks_are_published(tmp_path) -> None:
+    """Of every alert and in every dashboard, so that whoever is paged has one click to go."""
+    wiki = "https://wiki.example/runbooks"
+    assert main(["generate", "--runbooks", f"{wiki}#", "--output", str(tmp_path)]) == 0
+    groups = yaml.safe_load((tmp_path / RULES).read_text())["groups"]
+    links = [rule["annotations"]["runbook_url"] for group in groups for rule in group["rules"] if "alert" in rule]
+    assert links
+    assert all(link.startswith(f"{wiki}#") and "##" not in link for link in links)
+    for name in ARTIFACTS:
+        assert "docs/runbooks.md" not in (tmp_path / name).read_text().replace(
+            "Where docs/runbooks.md is published", ""
+        )
+
+
 def test_a_job_without_a_name_is_refused(tmp_path, capsys) -> None:
     """It would take every target for a bot that has no job."""
     assert main(["generate", "--output", str(tmp_path), "--job", ""]) == 2

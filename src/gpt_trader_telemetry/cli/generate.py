@@ -52,6 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a job of bots that Prometheus scrapes, beside gpt-trader, where one that never comes up is down; may be "
         "repeated",
     )  # fmt: skip
+    parser.add_argument(
+        "--runbooks", metavar="URL", help="where you publish docs/runbooks.md: links of alerts and panels begin with it"
+    )
 
 
 _EPILOG: Final = """\
@@ -72,7 +75,7 @@ examples:
 def run(arguments: argparse.Namespace) -> int:
     """Write or check the files and return the code."""
     try:
-        site = _site(_variables(arguments.thresholds), tuple(arguments.prefix), tuple(arguments.job))
+        site = _site(_variables(arguments.thresholds), arguments)
         return _check(arguments.output, site) if arguments.check else _write(arguments.output, site)
     except ModuleNotFoundError as error:
         return _refuse(f"{error.name} is not installed; pip install 'gpt-trader-telemetry[monitoring]'")
@@ -84,10 +87,11 @@ def run(arguments: argparse.Namespace) -> int:
         return _refuse(f"{str(error.filename or arguments.output)!r}: {error.strerror}")
 
 
-def _site(variables: Mapping[str, str], prefixes: tuple[str, ...], jobs: tuple[str, ...]) -> "Site":
+def _site(variables: Mapping[str, str], arguments: argparse.Namespace) -> "Site":
     from gpt_trader_telemetry.rules.site import Site  # noqa: PLC0415 - with the rest of what needs the extra
 
-    return Site.from_mapping(variables, prefixes=prefixes, jobs=jobs)
+    published = {"runbooks": arguments.runbooks} if arguments.runbooks else {}
+    return Site.from_mapping(variables, prefixes=tuple(arguments.prefix), jobs=tuple(arguments.job), **published)
 
 
 def _variables(source: str | None) -> Mapping[str, str]:

@@ -46,6 +46,7 @@ def alert_rules(site: Site) -> dict[str, Any]:
     groups = rule_groups(site)
     return {
         "groups": [
-            {"name": name, "rules": [rule.as_rule(site.pace) for rule in rules]} for name, rules in groups.items()
+            {"name": name, "rules": [rule.as_rule(site.pace, site.runbooks) for rule in rules]}
+            for name, rules in groups.items()
         ]
     }

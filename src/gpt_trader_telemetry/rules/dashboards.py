@@ -75,7 +75,7 @@ def dashboard_text(kind: Dashboard, site: Site) -> str:
         .time("now-6h", "now")
         .refresh("30s")
         .timezone("browser")
-        .variables(_variables(kind))
+        .variables(_variables(kind, site))
         .links([_others(), _runbooks()])
     )
     made = _placed(made, kind.rows(site))
@@ -122,7 +122,7 @@ def _placed(made: build.Dashboard, rows: Sequence[Row]) -> build.Dashboard:
     return made
 
 
-def _variables(kind: Dashboard) -> list[Any]:
+def _variables(kind: Dashboard, site: Site) -> list[Any]:
     chosen = _query("job", "Job", f"label_values({_ALIVE}, job)")
     instance = _query("instance", "Bot", f'label_values({_ALIVE.removesuffix("}")},job=~"$job"}}, instance)')
     return [
@@ -140,7 +140,7 @@ def _variables(kind: Dashboard) -> list[Any]:
         build.TextBoxVariable("runbooks")
         .label("Runbooks")
         .description("Where docs/runbooks.md is published: the links to runbooks begin with it.")
-        .default_value("docs/runbooks.md"),
+        .default_value(site.runbooks),
     ]
 
 

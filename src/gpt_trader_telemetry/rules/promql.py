@@ -120,9 +120,9 @@ class Record:
     name: str
     expr: str
 
-    def as_rule(self, pace: Pace) -> dict[str, Any]:
+    def as_rule(self, pace: Pace, runbooks: str) -> dict[str, Any]:
         """Return the rule as Prometheus loads it."""
-        del pace
+        del pace, runbooks
         return {"record": self.name, "expr": self.expr}
 
 
@@ -148,8 +148,8 @@ class Alert:
         """Whether somebody is woken."""
         return self.severity == "critical"
 
-    def as_rule(self, pace: Pace) -> dict[str, Any]:
-        """Return the rule as Prometheus loads it."""
+    def as_rule(self, pace: Pace, runbooks: str) -> dict[str, Any]:
+        """Return the rule as Prometheus loads it; ``runbooks`` is where docs/runbooks.md is read."""
         return {
             "alert": self.name,
             "expr": self.expr,
@@ -158,7 +158,7 @@ class Alert:
             "annotations": {
                 "summary": self.summary,
                 "description": self.description,
-                "runbook_url": f"docs/runbooks.md#{self.runbook}",
+                "runbook_url": f"{runbooks}#{self.runbook}",
             },
         }
 

@@ -19,6 +19,7 @@ _USUAL_INTERVAL: Final = Settings().export_interval
 _USUAL_JOB: Final = Settings().service_name
 _USUAL_PREFIXES: Final = (Settings().metric_prefix, "gpt_trader")
 """The two that the playbook names."""
+_RUNBOOKS: Final = "docs/runbooks.md"
 _LONGEST_INTERVAL: Final = 150.0
 """Prometheus forgets a sample after five minutes, and rules look as far back: two exports must be in there."""
 _OVERLAP: Final = 300.0
@@ -49,6 +50,8 @@ class Site:
     """What the names of exporters' series begin with."""
     jobs: tuple[str, ...] = (_USUAL_JOB,)
     """Prometheus' jobs of bots that it scrapes: a bot of another is known when it has once told of itself."""
+    runbooks: str = _RUNBOOKS
+    """Where that page is read: what the links of alerts and panels begin with."""
     pace: Pace = field(default_factory=Pace)
 
     def __post_init__(self) -> None:
@@ -62,7 +65,12 @@ class Site:
 
     @classmethod
     def from_mapping(
-        cls, environ: Mapping[str, str], *, prefixes: tuple[str, ...] = (), jobs: tuple[str, ...] = ()
+        cls,
+        environ: Mapping[str, str],
+        *,
+        prefixes: tuple[str, ...] = (),
+        jobs: tuple[str, ...] = (),
+        runbooks: str = _RUNBOOKS,
     ) -> Self:
         """Read it from a bot's variables, and add prefixes of exporters and jobs of bots that have other environments.
 
@@ -76,6 +84,7 @@ class Site:
             export_interval=settings.export_interval,
             prefixes=tuple(dict.fromkeys([*_USUAL_PREFIXES, settings.metric_prefix, *checked])),
             jobs=tuple(dict.fromkeys([_USUAL_JOB, settings.service_name, *jobs])),
+            runbooks=runbooks.rstrip("#"),
         )
 
     @property
