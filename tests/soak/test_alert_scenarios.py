@@ -25,7 +25,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 MISSING = [tool for tool in ("prometheus", "prometheus-alertmanager") if shutil.which(tool) is None]
 pytestmark = [
     pytest.mark.soak,
-    pytest.mark.alone,
+    pytest.mark.waits,
     pytest.mark.skipif(bool(MISSING), reason=f"{' and '.join(MISSING)} not on this machine"),
 ]
 

@@ -12,7 +12,7 @@ from trading_days import FACTOR, THRESHOLDS
 MISSING = [tool for tool in ("prometheus", "prometheus-alertmanager") if shutil.which(tool) is None]
 pytestmark = [
     pytest.mark.soak,
-    pytest.mark.alone,
+    pytest.mark.waits,
     pytest.mark.timeout(300),
     pytest.mark.skipif(bool(MISSING), reason=f"{' and '.join(MISSING)} not on this machine"),
 ]
