@@ -5,12 +5,14 @@ import contextlib
 import contextvars
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from reading import broker_calls, faults, orders, value
 
+import gpt_trader_telemetry
 from gpt_trader_telemetry import Failed, Operation, Rejected, Settings, Telemetry, UsageError, instrument_broker
 from gpt_trader_telemetry.recording.current import DEFAULT
 
@@ -194,7 +196,8 @@ def test_results_and_exceptions_are_the_very_same(telemetry) -> None:
     with pytest.raises(InsufficientFundsError) as caught:
         broker.buy("BTC-USD")
     assert caught.value is error
-    frames = [entry.name for entry in caught.traceback if "gpt_trader_telemetry" not in str(entry.path)]
+    ours = Path(gpt_trader_telemetry.__file__).parent
+    frames = [entry.name for entry in caught.traceback if ours not in Path(entry.path).parents]
     assert frames[1:] == ["buy", "submit"]
     assert orders(telemetry)["rejected", "insufficient_funds", "buy"] == 1
 

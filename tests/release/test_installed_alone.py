@@ -57,7 +57,7 @@ def test_generate_says_which_extra_it_needs(tool: Path, tmp_path: Path) -> None:
     """And ends as a command that was asked wrongly."""
     done = run(tool, "generate", "--output", tmp_path)
     assert done.returncode == 2
-    assert "rules" in done.stderr
+    assert "[monitoring]" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -224,6 +224,8 @@ def _counts(
         f"SELECT {COLUMNS} FROM events {where} ORDER BY rowid DESC LIMIT {MOST_NEWEST}",  # noqa: S608 - ours
         values,
     ).fetchall()
+    if not all(isinstance(kind, bytes) for kind, _ in counts):
+        raise DamageError("a type that was asked for as text is none")  # an index and its table do not agree
     return {kind.decode(): count for kind, count in counts}, [Row(*row) for row in newest_rows]
 
 
