@@ -52,11 +52,15 @@ def bare_twin(client: Any) -> Any:
         name: found.__wrapped__
         for owner in reversed(kind.__mro__)
         for name, found in vars(owner).items()
-        if hasattr(found, "__gpt_trader_site__")
+        if _is_ours(found)
     }
     twin = object.__new__(type("Bare", (kind,), methods))  # its ``__init__`` would have it record too
     vars(twin).update(vars(client))
     return twin
+
+
+def _is_ours(found: Any) -> bool:
+    return getattr(found, "__globals__", {}).get("__name__", "").startswith("gpt_trader_telemetry.")
 
 
 def run(*, quick: bool) -> list[Row]:

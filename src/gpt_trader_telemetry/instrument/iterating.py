@@ -9,10 +9,10 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from time import perf_counter
 from typing import Any
 
-from gpt_trader_telemetry.instrument.site import Site
+from gpt_trader_telemetry.instrument.site import Place
 
 
-def recorded_generator(function: Callable[..., Any], site: Site) -> Callable[..., Generator[Any, Any, Any]]:
+def recorded_generator(function: Callable[..., Any], site: Place) -> Callable[..., Generator[Any, Any, Any]]:
     """Return a generator function that does what ``function`` does and records it."""
 
     def recorded(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
@@ -49,7 +49,7 @@ def recorded_generator(function: Callable[..., Any], site: Site) -> Callable[...
     return recorded
 
 
-def recorded_async_generator(function: Callable[..., Any], site: Site) -> Callable[..., AsyncGenerator[Any, Any]]:
+def recorded_async_generator(function: Callable[..., Any], site: Place) -> Callable[..., AsyncGenerator[Any, Any]]:
     """Return an asynchronous generator function that does what ``function`` does and records it."""
 
     async def recorded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:

@@ -18,14 +18,10 @@ def discard(_value: float) -> None:
     """Take a value where there is no Telemetry."""
 
 
-class Site:
-    """A decorated place, bound to a recorder when there is one.
+class Place:
+    """What a wrapped callable knows of where its runs are recorded."""
 
-    ``succeeded`` is what the hot path calls with the seconds of a run that went well: mostly the ``append`` of a
-    list. Nothing here raises into the code that it wraps.
-    """
-
-    __slots__ = ("__weakref__", "_bodies", "_wrappers", "open_span", "recorder", "succeeded")
+    __slots__ = ("__weakref__",)
 
     judges_runs: bool = False
     """Whether the outcome depends on the arguments or the returned value: then each run has a scope."""
@@ -33,11 +29,31 @@ class Site:
     judges_values: bool = False
     """Whether it depends on the returned value: then the scope keeps it."""
 
+    open_span: OpenSpan | None = None
+    """Opens and enters the span of a run, where its runs have spans."""
+
+    def begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> "Scope":
+        """Begin a run with these arguments and enter it. Never raises."""
+        return self.open(args, kwargs).__enter__()
+
+    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> "Scope":
+        """Begin a run with these arguments. Never raises."""
+        raise NotImplementedError
+
+
+class Site(Place):
+    """A decorated place, bound to a recorder when there is one.
+
+    ``succeeded`` is what the hot path calls with the seconds of a run that went well: mostly the ``append`` of a
+    list. Nothing here raises into the code that it wraps.
+    """
+
+    __slots__ = ("_bodies", "_wrappers", "open_span", "recorder", "succeeded")
+
     def __init__(self) -> None:
         self.recorder: Recorder | None = None
         self.succeeded: Observe = discard
-        self.open_span: OpenSpan | None = None
-        """Opens and enters the span of a run, where there is a tracer."""
+        self.open_span = None
         self._wrappers: WeakSet[FunctionType] | None = None
         self._bodies: tuple[CodeType, CodeType] | None = None
 
@@ -81,10 +97,6 @@ class Site:
             with recorder.faults.shield("instrument", "a raised exception could not be recorded"):
                 self.record_error(error, seconds)
 
-    def begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> "Scope":
-        """Begin a run with these arguments and enter it. Never raises."""
-        return self.open(args, kwargs).__enter__()
-
     def bind(self, recorder: Recorder) -> None:
         """Bind the series of this place; set ``succeeded``."""
         raise NotImplementedError
@@ -95,10 +107,6 @@ class Site:
 
     def record_error(self, error: BaseException, seconds: float) -> object:
         """Record a run that raised."""
-        raise NotImplementedError
-
-    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> "Scope":
-        """Begin a run with these arguments. Never raises."""
         raise NotImplementedError
 
 

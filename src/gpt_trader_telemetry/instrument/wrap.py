@@ -17,13 +17,13 @@ from typing import Any, Final, TypeVar, cast
 from gpt_trader_telemetry.errors import UsageError
 from gpt_trader_telemetry.instrument.awaiting import when_awaited
 from gpt_trader_telemetry.instrument.iterating import recorded_async_generator, recorded_generator
-from gpt_trader_telemetry.instrument.site import Site
+from gpt_trader_telemetry.instrument.site import Place, Site
 
 AnyCallable = Callable[..., Any]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def wrap(function: F, make_site: Callable[[AnyCallable], Site]) -> F:
+def wrap(function: F, make_site: Callable[[AnyCallable], Place]) -> F:
     """Return ``function`` recording into the site that ``make_site`` gives for the bare function.
 
     A function stays a function. Every other callable (a bound method, a partial, an object with ``__call__``) is
@@ -65,12 +65,12 @@ def _refusal(function: object) -> str:
     return f"only functions and methods can be decorated, not {function!r:.200}{hint}"
 
 
-Shape = Callable[[AnyCallable, Site], AnyCallable]
+Shape = Callable[[AnyCallable, Any], AnyCallable]
 
 _KINDS: Final = inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 
-def _shape_of(function: AnyCallable, site: Site) -> Shape:
+def _shape_of(function: AnyCallable, site: Place) -> Shape:
     code = getattr(_code_of(function), "__code__", None)
     flags = code.co_flags if type(code) is CodeType else 0
     kind = flags & _KINDS
@@ -102,7 +102,7 @@ def _innermost(function: Any) -> Any:
             return function
 
 
-def _recording(function: AnyCallable, *, site: Site, shape: Shape) -> AnyCallable:
+def _recording(function: AnyCallable, *, site: Place, shape: Shape) -> AnyCallable:
     """Return a function that does what ``function`` does and records it, named like it."""
     return functools.update_wrapper(shape(function, site), _code_of(function))
 
@@ -156,7 +156,7 @@ def _timed_coroutine(function: AnyCallable, site: Site) -> FunctionType:
     return cast("FunctionType", timed)
 
 
-def _scoped_function(function: AnyCallable, site: Site) -> FunctionType:
+def _scoped_function(function: AnyCallable, site: Place) -> FunctionType:
     plain: type = NoneType
 
     def scoped(*args: Any, **kwargs: Any) -> Any:
@@ -180,7 +180,7 @@ def _scoped_function(function: AnyCallable, site: Site) -> FunctionType:
     return cast("FunctionType", scoped)
 
 
-def _scoped_coroutine(function: AnyCallable, site: Site) -> FunctionType:
+def _scoped_coroutine(function: AnyCallable, site: Place) -> FunctionType:
     async def scoped(*args: Any, **kwargs: Any) -> Any:
         scope = site.begin(args, kwargs)
         try:
@@ -196,5 +196,5 @@ def _scoped_coroutine(function: AnyCallable, site: Site) -> FunctionType:
     return cast("FunctionType", scoped)
 
 
-def _awaitable_generator(function: AnyCallable, site: Site) -> AnyCallable:
+def _awaitable_generator(function: AnyCallable, site: Place) -> AnyCallable:
     return types.coroutine(recorded_generator(function, site))

@@ -4,27 +4,22 @@ An answer of "no" is an answer: the order was refused, the API worked. An attemp
 or one that is about the client and not about what it asked: a time-out, 429, 401, 5xx.
 """
 
+import functools
+import inspect
 import re
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from time import perf_counter
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from gpt_trader_telemetry.catalog import API_LATENCY, API_REQUESTS, API_RETRIES
 from gpt_trader_telemetry.instrument.broker import SUBMIT
-from gpt_trader_telemetry.instrument.innermost import open_scope
-from gpt_trader_telemetry.instrument.site import Scope, opened
-from gpt_trader_telemetry.integrations.calls import (
-    COMPONENT,
-    PREVIEW,
-    Arguments,
-    Client,
-    ClientSite,
-    call_around,
-    uncounted,
-)
+from gpt_trader_telemetry.instrument.innermost import finalizing, is_finalizing
+from gpt_trader_telemetry.integrations.calls import PREVIEW, call_around
+from gpt_trader_telemetry.integrations.client import COMPONENT, Client
+from gpt_trader_telemetry.integrations.rate_limits import limit_headers
 from gpt_trader_telemetry.reasons import Disposition, disposition_of, reason_of
-from gpt_trader_telemetry.recording.recorder import INTERRUPTS
+from gpt_trader_telemetry.recording.recorder import INTERRUPTS, LabelSet, Observe, Recorder
 
 _CATEGORIES: Final = [
     (category, re.compile(words))
@@ -41,166 +36,194 @@ _CATEGORIES: Final = [
 _OF_ORDERS: Final = frozenset({SUBMIT, PREVIEW, "edit"})
 """Operations that are about orders though their names do not say so."""
 
+_UNRECORDED: Final = "an HTTP attempt could not be recorded"
 
-@lru_cache(maxsize=512)
-def category_of(path: str) -> str:
-    """Return what a request to ``path`` is about, a value of the label ``category``.
+OTHER: Final = "other"
+"""The category of a path that says nothing known."""
 
-    ``path`` has no query, where clients put their signatures.
 
-    >>> [category_of(path) for path in ("0/private/AddOrder", "api/v3/depth", "sapi/v1/account", "x")]
-    ['orders', 'market', 'accounts', 'other']
+@functools.lru_cache(maxsize=512)
+def category_of(address: str) -> str:
+    """Return what a request to an address or a path is about, a value of the label ``category``.
+
+    ``address`` has no query, where clients put their signatures.
+
+    >>> addresses = ("https://orders.example/0/private/AddOrder", "https://orders.example/0/x", "api/v3/depth")
+    >>> [category_of(address) for address in addresses]
+    ['orders', 'other', 'market']
     """
-    path = path.lower()
-    return next((category for category, words in _CATEGORIES if words.search(path)), "other")
+    path, _, rest = address.partition("://")
+    path = rest.partition("/")[2] if rest else path
+    return next((category for category, words in _CATEGORIES if words.search(path.lower())), OTHER)
 
 
-def path_of_url(url: str) -> str:
-    """Return the path of an address, without what is before and after it.
-
-    >>> path_of_url("https://api.example.com/api/v3/order?signature=x")
-    'api/v3/order'
-    """
-    return url.partition("?")[0].partition("://")[2].partition("/")[2]
+_NONE_YET: Final = ""
+_failure: Final[ContextVar[str | None]] = ContextVar("gpt_trader_telemetry_failed_attempt", default=None)
+"""Why the last attempt of the request failed that this code makes, ``_NONE_YET`` if none did; None outside of one."""
 
 
-_REMAINING_AND_LIMIT: Final = (
-    ("ratelimit-remaining", "ratelimit-limit"),
-    ("x-ratelimit-remaining", "x-ratelimit-limit"),
-    ("x-bapi-limit-status", "x-bapi-limit"),
-    ("gw-ratelimit-remaining", "gw-ratelimit-limit"),
-    ("x-gate-ratelimit-requests-remain", "x-gate-ratelimit-limit"),
-)
+def telling_retries(request: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method that makes attempts until one is answered, such that those after a failed one are retries."""
+    # In a finalizer no variable of its context may be set: see `innermost`.
+    if inspect.iscoroutinefunction(request):
+
+        @functools.wraps(request)
+        async def requested(*args: Any, **kwargs: Any) -> Any:
+            around = _failure.get()
+            if not finalizing or not is_finalizing():
+                _failure.set(_NONE_YET)
+            try:
+                return await request(*args, **kwargs)
+            finally:
+                if not finalizing or not is_finalizing():
+                    _failure.set(around)
+    else:
+
+        @functools.wraps(request)
+        def requested(*args: Any, **kwargs: Any) -> Any:
+            around = _failure.get()
+            if not finalizing or not is_finalizing():
+                _failure.set(_NONE_YET)
+            try:
+                return request(*args, **kwargs)
+            finally:
+                if not finalizing or not is_finalizing():
+                    _failure.set(around)
+
+    return requested
 
 
-def rate_limit_usage(headers: Mapping[str, str]) -> float | None:
-    """Return the share of the rate limit that is used up, from 0 to 1, where the answer's headers tell it.
-
-    >>> rate_limit_usage({"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "25"})
-    0.75
-    >>> rate_limit_usage({"RateLimit-Limit": "100, 100;w=60", "RateLimit-Remaining": "25"})
-    0.75
-    >>> rate_limit_usage({"RateLimit-Limit": "plenty", "RateLimit-Remaining": "25"}) is None
-    True
-    """
-    pair = _pair_among(tuple(headers))
-    if pair is None:
-        return None
-    remaining, limit = (_first_number(headers[name]) for name in pair)
-    return min(1.0, max(0.0, 1 - remaining / limit)) if remaining is not None and limit else None
-
-
-def _first_number(header: object) -> float | None:
-    """Return the whole number that a header begins with: lists of windows follow it in some."""
-    found = re.match(r"\s*(\d{1,15})\b", header) if isinstance(header, str) else None
-    return None if found is None else float(found[1])
-
-
-@lru_cache(maxsize=64)  # most answers have the headers of the one before
-def _pair_among(names: tuple[str, ...]) -> tuple[str, str] | None:
-    folded = {name.lower(): name for name in names}
-    pairs = ((folded.get(remaining), folded.get(limit)) for remaining, limit in _REMAINING_AND_LIMIT)
-    return next(((remaining, limit) for remaining, limit in pairs if remaining and limit), None)
-
-
-class RequestSite(ClientSite):
-    """A method that makes attempts until one is answered; those after the first are retries."""
-
-    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Scope:
-        """Begin a request."""
-        return uncounted() if self.recorder is None else opened(Request(), self)
-
-
-class Request(Scope):
-    """A request, whatever attempts it takes."""
-
-    site: RequestSite
-    failed: str | None = None
-    """Why the last attempt failed, if it did."""
-
-    def record(self, error: BaseException | None, seconds: float) -> None:
-        """Record nothing: its attempts do."""
-
-
-class AttemptSite(ClientSite):
-    """A method that makes one HTTP attempt.
+class Attempts:
+    """Records a method that makes one HTTP attempt. An attempt is no scope: nothing within it asks for one.
 
     Args:
         client: what it records by.
-        path: reads the path, without a query, from the arguments.
-        headers: of the answer, read from the arguments when it has come, where the library keeps them.
+        position: where the address or path stands among the arguments.
+        name: what it is called there.
+        headers: reads those of the last answer from the object whose method it is, where the library keeps them.
+        call_tells: whether the call around tells what an attempt is about where its path does not: some exchanges
+            have one path for everything.
     """
 
-    def __init__(self, client: Client, path: Arguments, headers: Arguments | None = None) -> None:
-        super().__init__(client)
-        self.path = path
-        self.headers = headers
+    def __init__(
+        self,
+        client: Client,
+        position: int,
+        name: str,
+        *,
+        headers: Callable[[Any], Any] | None = None,
+        call_tells: bool = False,
+    ) -> None:
+        self._client = client
+        self._position = position
+        self._name = name
+        self._headers = headers
+        self._call_tells = call_tells
+        self._succeeded: dict[str, Observe] = {}
+        """What takes the seconds of an attempt that was answered, by its category."""
+        client.slot.subscribe(self)
 
-    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Scope:
-        """Begin an attempt. Never raises."""
-        recorder = self.recorder
-        if recorder is None:
-            return uncounted()
+    def attach(self, _recorder: Recorder | None) -> None:
+        """Record into another recorder from now on: the client's."""
+        self._succeeded = {}
+
+    def recording(self, attempt: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the method such that its attempts are recorded."""
+        client = self._client
+        if inspect.iscoroutinefunction(attempt):
+
+            @functools.wraps(attempt)
+            async def attempted(*args: Any, **kwargs: Any) -> Any:
+                recorder = client.recorder
+                if recorder is None:
+                    return await attempt(*args, **kwargs)
+                category = self._begun(recorder, args, kwargs)
+                start = perf_counter()
+                try:
+                    value = await attempt(*args, **kwargs)
+                except BaseException as error:
+                    self._raised(recorder, category, args, error, perf_counter() - start)
+                    raise
+                self._answered(recorder, category, args, perf_counter() - start)
+                return value
+        else:
+
+            @functools.wraps(attempt)
+            def attempted(*args: Any, **kwargs: Any) -> Any:
+                recorder = client.recorder
+                if recorder is None:
+                    return attempt(*args, **kwargs)
+                category = self._begun(recorder, args, kwargs)
+                start = perf_counter()
+                try:
+                    value = attempt(*args, **kwargs)
+                except BaseException as error:
+                    self._raised(recorder, category, args, error, perf_counter() - start)
+                    raise
+                self._answered(recorder, category, args, perf_counter() - start)
+                return value
+
+        return attempted
+
+    def _begun(self, recorder: Recorder, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+        """Return the category of an attempt that begins, and count it where it is a retry. Never raises."""
+        category = OTHER
         try:
-            attempt = opened(Attempt(), self)
-            attempt.category = self._category(args, kwargs)
-            attempt.arguments = (args, kwargs)
-            attempt.request = request = _request_around(self.client)
-            if request is not None and request.failed is not None:
-                labels = (("category", attempt.category), ("reason", request.failed))
-                recorder.events((API_RETRIES, labels))(1)
+            address = args[self._position] if len(args) > self._position else kwargs[self._name]
+            category = category_of(address.partition("?")[0])
+            if category == OTHER and self._call_tells:
+                category = _category_around(self._client)
+            if failure := _failure.get():
+                recorder.events((API_RETRIES, (("category", category), ("reason", failure))))(1)
+                if not is_finalizing():
+                    _failure.set(_NONE_YET)
         except INTERRUPTS:
             raise
         except BaseException as fault:
             recorder.faults.note(COMPONENT, "an HTTP attempt could not be followed", fault)
-            return uncounted()
-        return attempt
+        return category
 
-    def _category(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
-        category = category_of(self.path(args, kwargs))
-        around = call_around(self.client.slot) if category == "other" else None
-        if around is None:
-            return category
-        # Some exchanges have one path for everything; then it is what the call is about.
-        return "orders" if around.operation in _OF_ORDERS else category_of(around.operation)
+    def _answered(self, recorder: Recorder, category: str, args: tuple[Any, ...], seconds: float) -> None:
+        """Record an attempt that went well. Never raises."""
+        try:
+            succeeded = self._succeeded.get(category)
+            if succeeded is None:
+                succeeded = self._succeeded[category] = _observer(recorder, category, "success")
+            succeeded(seconds)
+            headers = None if self._headers is None else self._headers(args[0])
+            # Looked at here, in no function of its own, since there is mostly nothing to be told.
+            if headers is not None and limit_headers(tuple(getattr(headers, "_store", headers))) is not None:
+                self._client.note_answer(headers)
+        except INTERRUPTS:
+            raise
+        except BaseException as fault:
+            recorder.faults.note(COMPONENT, _UNRECORDED, fault)
 
-
-class Attempt(Scope):
-    """One HTTP attempt."""
-
-    site: AttemptSite
-    category: str
-    request: Request | None
-    arguments: tuple[tuple[Any, ...], Mapping[str, Any]]
-
-    def __enter__(self) -> Self:
-        self.start = self.start or perf_counter()
-        return self
-
-    def record(self, error: BaseException | None, seconds: float) -> None:
-        """Record the attempt."""
-        recorder = self.site.recorder
-        reason = None if error is None else reason_of(error)
-        if self.request is not None:
-            self.request.failed = reason
-        if recorder is not None:
-            failed = reason is not None and disposition_of(reason) is Disposition.FAILED
-            labels = (("category", self.category), ("result", "error" if failed else "success"))
-            recorder.events((API_LATENCY, labels), (API_REQUESTS, labels))(seconds)
-            client = self.site.client
-            client.note_rate_limit(self._usage())
-            if reason == "rate_limit" and client.tells_rate_limit:
-                client.note_rate_limit(1.0)
-
-    def _usage(self) -> float | None:
-        headers = None if self.site.headers is None else self.site.headers(*self.arguments)
-        return rate_limit_usage(headers) if isinstance(headers, Mapping) else None
+    def _raised(
+        self, recorder: Recorder, category: str, args: tuple[Any, ...], error: BaseException, seconds: float
+    ) -> None:
+        """Record an attempt that raised: there may have been an answer nevertheless. Never raises."""
+        with recorder.faults.shield(COMPONENT, _UNRECORDED):
+            reason = reason_of(error)
+            if _failure.get() is not None and not is_finalizing():
+                _failure.set(reason)
+            failed = disposition_of(reason) is Disposition.FAILED
+            _observer(recorder, category, "error" if failed else "success")(seconds)
+            headers = None if self._headers is None else self._headers(args[0])
+            if headers is not None:
+                self._client.note_answer(headers)
+            if reason == "rate_limit":
+                self._client.note_limit_reached()
 
 
-def _request_around(client: Client) -> Request | None:
-    scope = open_scope()
-    while scope is not None:
-        if isinstance(scope, Request) and not scope.closed and scope.site.client is client:
-            return scope
-        scope = scope.outer
-    return None
+def _category_around(client: Client) -> str:
+    """Return what the call is about that this code runs in."""
+    around = call_around(client.slot)
+    if around is None:
+        return OTHER
+    return "orders" if around.operation in _OF_ORDERS else category_of(around.operation)
+
+
+def _observer(recorder: Recorder, category: str, result: str) -> Observe:
+    labels: LabelSet = (("category", category), ("result", result))
+    return recorder.events((API_LATENCY, labels), (API_REQUESTS, labels))

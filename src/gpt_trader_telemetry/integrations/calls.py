@@ -8,9 +8,16 @@ from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any, Final, Self, TypeVar
 
-from gpt_trader_telemetry.catalog import ORDER_PREVIEW_FAILURES, RATE_LIMIT_USAGE
+from gpt_trader_telemetry.catalog import ORDER_PREVIEW_FAILURES
 from gpt_trader_telemetry.instrument.broker import SUBMIT, BrokerCall, BrokerCallSite
-from gpt_trader_telemetry.instrument.innermost import open_scope
+from gpt_trader_telemetry.instrument.innermost import (
+    finalizing,
+    first_open,
+    innermost,
+    open_scope,
+    set_innermost,
+    step_out_of,
+)
 from gpt_trader_telemetry.instrument.orders import (
     OrderSite,
     OrderSubmission,
@@ -18,12 +25,13 @@ from gpt_trader_telemetry.instrument.orders import (
     orders_around,
     spelled_side,
 )
-from gpt_trader_telemetry.instrument.site import NOTHING, Scope, Site, opened
+from gpt_trader_telemetry.instrument.site import NOTHING, Place, Scope, Site, opened
 from gpt_trader_telemetry.instrument.verdicts import Classify, raised, told
+from gpt_trader_telemetry.integrations.client import COMPONENT, Client
 from gpt_trader_telemetry.integrations.endings import Answer, ending, first_refused, matched
 from gpt_trader_telemetry.reasons import Disposition, Rejected
-from gpt_trader_telemetry.recording.current import DEFAULT, Slot
-from gpt_trader_telemetry.recording.recorder import INTERRUPTS, Recorder
+from gpt_trader_telemetry.recording.current import Slot
+from gpt_trader_telemetry.recording.recorder import INTERRUPTS
 
 PREVIEW: Final = "preview"
 _OF_ORDERS: Final = frozenset({SUBMIT, PREVIEW})
@@ -35,53 +43,9 @@ Arguments = Callable[[tuple[Any, ...], Mapping[str, Any]], Any]
 Identify = Callable[[Any], Mapping[str, object]]
 """Reads ``order_id`` and ``symbol`` from what a call returned, as far as it tells one order's."""
 
-COMPONENT: Final = "integration"
-"""What an inner error here counts as."""
 _IDLE: Final = Site()
 UNSAID: Final = object()
 """What a classifier here says of a value that does not tell whether all went well."""
-
-
-class Client:
-    """What the calls of one instrumented client are recorded by: a site for each operation, made once."""
-
-    def __init__(self, slot: Slot = DEFAULT) -> None:
-        self.slot = slot
-        self._broker_calls: dict[str, BrokerCallSite] = {}
-        self._orders: OrderSite | None = None
-        self.released = False
-        self.tells_rate_limit = False
-        """Whether an answer told how much of the limit is used: else none corrects what is taken from a refusal."""
-
-    @property
-    def recorder(self) -> Recorder | None:
-        """The recorder, while there is one and the client is instrumented."""
-        return None if self.released else self.slot.recorder
-
-    def release(self) -> None:
-        """Record nothing any more: methods that the bot took hold of stay wrapped for ever."""
-        self.released = True
-
-    def note_rate_limit(self, usage: float | None) -> None:
-        """Record the share of the rate limit that is used, if an answer told it."""
-        if usage is not None and self.recorder is not None:
-            self.tells_rate_limit = True
-            self.recorder.setter(RATE_LIMIT_USAGE, ())(usage)
-
-    def broker_call(self, operation: str) -> BrokerCallSite:
-        """Return the site of an operation."""
-        site = self._broker_calls.get(operation)
-        if site is None:
-            site = self._broker_calls[operation] = BrokerCallSite(operation, None, of_client=True)
-            self.slot.subscribe(site)
-        return site
-
-    def orders(self) -> OrderSite:
-        """Return the site of order submissions; from then on they are shown at zero."""
-        if self._orders is None:
-            self._orders = OrderSite(lambda _args, _kwargs: None, None, None)
-            self.slot.subscribe(self._orders)
-        return self._orders
 
 
 def counts_orders(function: object) -> bool:
@@ -98,27 +62,10 @@ def no_side(_args: tuple[Any, ...], _kwargs: Mapping[str, Any]) -> str:
     return "unknown"
 
 
-class ClientSite(Site):
-    """A method of a client; there are thousands, so each looks its recorder up when it is called."""
-
-    judges_runs = True
-
-    def __init__(self, client: Client) -> None:
-        self.client = client
-        super().__init__()
-
-    @property
-    def recorder(self) -> Recorder | None:
-        """The client's."""
-        return self.client.recorder
-
-    @recorder.setter
-    def recorder(self, _recorder: Recorder | None) -> None:
-        pass
-
-
-class CallSite(ClientSite):
+class CallSite(Place):
     """A method that does an operation.
+
+    There are thousands: they record by the few sites of their client.
 
     Args:
         client: what it records by.
@@ -129,7 +76,7 @@ class CallSite(ClientSite):
         identify: reads the order's id and symbol from the returned value, for spans.
     """
 
-    judges_values = True
+    judges_runs = True
 
     def __init__(
         self,
@@ -141,19 +88,40 @@ class CallSite(ClientSite):
         previews: Arguments | None = None,
         identify: Identify | None = None,
     ) -> None:
-        super().__init__(client)
+        self.client = client
+        self.site = client.broker_call(operation)
         self.operation = operation
         self.sides = sides
         self.classify = classify
         self.previews = previews
         self.identify = identify
-        client.broker_call(operation)
+        self.is_plain = classify is None and identify is None and operation not in _OF_ORDERS
+        """Whether only an exception says that a call did not go well."""
+        self.judges_values = not self.is_plain
         if operation == SUBMIT:
             client.orders()
 
+    def begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Scope:
+        """Begin a call with these arguments and enter it: one that is plain, in this frame. Never raises."""
+        site = self.site
+        outer = innermost()
+        if outer is not None and outer.closed:
+            outer = outer.outer and first_open(outer.outer)
+        if not self.is_plain or self.client.recorder is None or site.open_span is not None or finalizing:
+            return self.open(args, kwargs).__enter__()
+        if outer is not None and _call_among(outer, self.client.slot) is not None:
+            return self.open(args, kwargs).__enter__()
+        call = PlainCall()
+        call.site, call.call, call.operation = site, self, self.operation
+        call.outer = outer
+        call.closed = False
+        set_innermost(call)
+        call.start = perf_counter()
+        return call
+
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Scope:
         """Begin a call with these arguments. Never raises."""
-        recorder = self.recorder
+        recorder = self.client.recorder
         if recorder is None:
             return uncounted()
         try:
@@ -182,7 +150,7 @@ class CallSite(ClientSite):
         return order
 
     def _sides_of(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[str]:
-        recorder = self.recorder
+        recorder = self.client.recorder
         sides: Any = None
         if recorder is not None:
             with recorder.faults.shield(COMPONENT, "the side of an order could not be read"):
@@ -195,7 +163,7 @@ class CallSite(ClientSite):
 
         A classifier that fails says that all went well, and that is counted.
         """
-        recorder = self.recorder
+        recorder = self.client.recorder
         if self.classify is None or value is NOTHING or recorder is None:
             return [within]
         with recorder.faults.shield(COMPONENT, "what a call returned could not be judged"):
@@ -208,7 +176,7 @@ class CallSite(ClientSite):
     def name_order(self, value: object, *scopes: Scope | None) -> None:
         """Tell the spans of these runs which order the returned value is about; no others have to be told."""
         traced = [scope for scope in scopes if scope is not None and scope.span is not None]
-        recorder = self.recorder
+        recorder = self.client.recorder
         if not traced or self.identify is None or value is NOTHING or recorder is None:
             return
         with recorder.faults.shield(COMPONENT, "which order a call was about could not be read"):
@@ -232,6 +200,8 @@ def uncounted() -> Uncounted:
 class ClientCall(BrokerCall):
     """A call that sends no order, or one in an order that the bot counts itself."""
 
+    __slots__ = ("call", "operation")
+
     call: CallSite
     operation: str
     within: Answer = None
@@ -240,8 +210,9 @@ class ClientCall(BrokerCall):
     """Whether the last submission within this call was answered: then what is raised afterwards is no answer."""
 
     def returned(self, value: Any) -> None:
-        """Keep what the call returned."""
-        self.value = value
+        """Keep what the call returned, where that is judged."""
+        if self.call.judges_values:
+            self.value = value
 
     def answer(self, error: BaseException | None) -> Answer:
         """Judge the call; of a batch, by the first order that was not taken."""
@@ -264,6 +235,28 @@ class ClientCall(BrokerCall):
     def _kept_back(self, error: BaseException | None) -> bool:
         order = order_around(self.call.client) if error is not None and self.operation == SUBMIT else None
         return error is not None and order is not None and order.keeps_back(error)
+
+
+class PlainCall(ClientCall):
+    """A call that went well if it returns."""
+
+    __slots__ = ()
+
+    call: Any
+
+    def finish(self, error: BaseException | None) -> None:
+        """End the call and record it, once. Raises only what a signal handler raises meanwhile."""
+        if error is not None or self.closed:
+            super().finish(error)
+            return
+        # As with a decorated order: where nothing is around it, it stays in its context and must own nothing there.
+        seconds = perf_counter() - self.start
+        self.closed = True
+        if self.outer is not None:
+            step_out_of(self)
+            self.outer = first_open(self.outer)
+        self.site.succeeded(seconds)
+        self.site = self.call = None
 
 
 class NestedSubmit(ClientCall):
@@ -330,10 +323,16 @@ AnyCall = ClientCall | ClientOrder
 
 def call_around(slot: Slot) -> AnyCall | None:
     """Return the innermost call that this code runs in, if any, of a client that records into ``slot``."""
-    scope = open_scope()
+    return _call_among(open_scope(), slot)
+
+
+def _call_among(scope: Scope | None, slot: Slot) -> AnyCall | None:
     while scope is not None:
-        if isinstance(scope, AnyCall) and not scope.closed and scope.call.client.slot is slot:
-            return scope
+        if isinstance(scope, AnyCall):
+            # Read once: another thread, with a copy of the context, may end it meanwhile.
+            call: Any = scope.call
+            if not scope.closed and call is not None and call.client.slot is slot:
+                return scope
         scope = scope.outer
     return None
 
@@ -341,7 +340,7 @@ def call_around(slot: Slot) -> AnyCall | None:
 def order_around(client: Client) -> OrderSubmission | None:
     """Return the order that this code runs in, of the same Telemetry."""
     recorder = client.recorder
-    return next((order for order in orders_around() if order.site.recorder is recorder), None)
+    return next((order for order in orders_around() if getattr(order.site, "recorder", None) is recorder), None)
 
 
 CallT = TypeVar("CallT", bound=ClientCall)

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from gpt_trader_telemetry.instrument.websocket import WebSocket
-from gpt_trader_telemetry.integrations.calls import COMPONENT, Client
+from gpt_trader_telemetry.integrations.client import COMPONENT, Client
 
 _MOST_FEEDS: Final = 1_000
 

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Collection
 from typing import Any, ClassVar
 
-from gpt_trader_telemetry.integrations.calls import Client
+from gpt_trader_telemetry.integrations.client import Client
 from gpt_trader_telemetry.integrations.patching import Patches
 from gpt_trader_telemetry.recording.current import DEFAULT
 

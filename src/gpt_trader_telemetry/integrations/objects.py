@@ -12,7 +12,8 @@ from gpt_trader_telemetry.instrument.arguments import argument_reader, side_read
 from gpt_trader_telemetry.instrument.broker import SUBMIT
 from gpt_trader_telemetry.instrument.verdicts import Classify, misuse_of_classifier, shown
 from gpt_trader_telemetry.instrument.wrap import wrap
-from gpt_trader_telemetry.integrations.calls import Arguments, CallSite, Client, counts_orders
+from gpt_trader_telemetry.integrations.calls import Arguments, CallSite, counts_orders
+from gpt_trader_telemetry.integrations.client import Client
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
 
 ObjectT = TypeVar("ObjectT")

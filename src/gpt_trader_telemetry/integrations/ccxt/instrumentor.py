@@ -7,19 +7,21 @@ under its camelCase name, which then copies the recording one.
 
 import functools
 import weakref
-from collections.abc import Mapping
+from operator import attrgetter
 from types import FunctionType, ModuleType
 from typing import Any, Final
 
 from gpt_trader_telemetry.instrument.wrap import wrap
-from gpt_trader_telemetry.integrations.attempts import AttemptSite, RequestSite, path_of_url
-from gpt_trader_telemetry.integrations.calls import CallSite, Client, counts_orders
+from gpt_trader_telemetry.integrations.attempts import Attempts, telling_retries
+from gpt_trader_telemetry.integrations.calls import CallSite, counts_orders
 from gpt_trader_telemetry.integrations.ccxt.methods import call_site, operation_of
 from gpt_trader_telemetry.integrations.ccxt.streams import patch_connections, patch_exchanges
+from gpt_trader_telemetry.integrations.client import Client
 from gpt_trader_telemetry.integrations.feeds import Feeds
 from gpt_trader_telemetry.integrations.instrumentor import ClientInstrumentor
 from gpt_trader_telemetry.integrations.patching import Patches
 
+_headers: Final = attrgetter("last_response_headers")
 _SYNC: Final = "ccxt.base.exchange"
 _ASYNC: Final = "ccxt.async_support.base.exchange"
 _ALIAS: Final = "loadMarkets"
@@ -67,16 +69,8 @@ def _patch_exchange(base: type, client: Client, classes: "ExchangeClasses", patc
 
 
 def _patch_requests(base: type, client: Client, patches: Patches) -> None:
-    patches.replace(base, "fetch", lambda fetch: wrap(fetch, lambda _bare: AttemptSite(client, _path, _headers)))
-    patches.replace(base, "fetch2", lambda fetch2: wrap(fetch2, lambda _bare: RequestSite(client)))
-
-
-def _path(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
-    return path_of_url(args[1] if len(args) > 1 else kwargs["url"])
-
-
-def _headers(args: tuple[Any, ...], _kwargs: Mapping[str, Any]) -> Any:
-    return args[0].last_response_headers
+    patches.replace(base, "fetch", Attempts(client, 1, "url", headers=_headers, call_tells=True).recording)
+    patches.replace(base, "fetch2", telling_retries)
 
 
 class ExchangeClasses:

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from gpt_trader_telemetry.instrument.arguments import argument_reader
 from gpt_trader_telemetry.instrument.broker import SUBMIT
-from gpt_trader_telemetry.integrations.calls import Arguments, CallSite, Client
+from gpt_trader_telemetry.integrations.calls import Arguments, CallSite
 from gpt_trader_telemetry.integrations.ccxt.answers import order_in, verdict_on
+from gpt_trader_telemetry.integrations.client import Client
 
 _ORDERS: Final = re.compile(
     r"(?P<verb>create|edit|cancel)_(?:\w+_)?orders?(?:_ws|_after|_for_symbols|_with_\w+)?|close_positions?"

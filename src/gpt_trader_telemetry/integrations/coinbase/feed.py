@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any, Final
 from weakref import WeakSet
 
-from gpt_trader_telemetry.integrations.calls import COMPONENT, Client
+from gpt_trader_telemetry.integrations.client import COMPONENT, Client
 from gpt_trader_telemetry.integrations.feeds import Feeds
 from gpt_trader_telemetry.integrations.patching import Patches
 

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from gpt_trader_telemetry.integrations.calls import Client
+from gpt_trader_telemetry.integrations.client import Client
 from gpt_trader_telemetry.integrations.coinbase.feed import patch_websocket
 from gpt_trader_telemetry.integrations.coinbase.rest import patch_rest
 from gpt_trader_telemetry.integrations.instrumentor import ClientInstrumentor

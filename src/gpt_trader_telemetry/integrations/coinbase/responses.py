@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from gpt_trader_telemetry.catalog import API_REQUESTS, API_RETRIES
-from gpt_trader_telemetry.integrations.attempts import category_of, path_of_url, rate_limit_usage
-from gpt_trader_telemetry.integrations.calls import COMPONENT, Client
+from gpt_trader_telemetry.integrations.attempts import category_of
+from gpt_trader_telemetry.integrations.client import COMPONENT, Client
 from gpt_trader_telemetry.reasons import reason_of
 from gpt_trader_telemetry.reasons.words import reason_of_status
 from gpt_trader_telemetry.recording.recorder import Recorder
@@ -26,7 +26,7 @@ class Responses:
             recorder = self._client.recorder
             if recorder is not None:
                 with recorder.faults.shield(COMPONENT, "a response could not be read"):
-                    self._client.note_rate_limit(rate_limit_usage(response.headers))
+                    self._client.note_answer(response.headers)
                     _note_retries(recorder, response)
             return handle(response)
 
@@ -37,6 +37,6 @@ def _note_retries(recorder: Recorder, response: Any) -> None:
     """Count what an adapter that the bot mounted tried before this response came."""
     for tried in getattr(getattr(response.raw, "retries", None), "history", ()):
         failed = reason_of(tried.error) if tried.error is not None else reason_of_status(tried.status) or "error"
-        category = category_of(path_of_url(response.url))
+        category = category_of(response.url.partition("?")[0])
         recorder.events((API_REQUESTS, (("category", category), ("result", "error"))))(1)
         recorder.events((API_RETRIES, (("category", category), ("reason", failed))))(1)

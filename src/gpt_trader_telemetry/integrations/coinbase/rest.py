@@ -13,18 +13,17 @@ from typing import Any, Final
 from gpt_trader_telemetry.instrument.arguments import argument_reader
 from gpt_trader_telemetry.instrument.broker import SUBMIT
 from gpt_trader_telemetry.instrument.orders import spelled_side
-from gpt_trader_telemetry.instrument.site import Scope, Site
+from gpt_trader_telemetry.instrument.site import Place, Scope
 from gpt_trader_telemetry.instrument.wrap import wrap
-from gpt_trader_telemetry.integrations.attempts import AttemptSite, RequestSite, category_of
+from gpt_trader_telemetry.integrations.attempts import Attempts, telling_retries
 from gpt_trader_telemetry.integrations.calls import (
     CallSite,
-    Client,
     ClientOrder,
-    ClientSite,
     call_around,
     no_side,
     uncounted,
 )
+from gpt_trader_telemetry.integrations.client import Client
 from gpt_trader_telemetry.integrations.coinbase.answers import operation_of, order_in, side_of, verdict_of
 from gpt_trader_telemetry.integrations.coinbase.responses import Responses
 from gpt_trader_telemetry.integrations.patching import Patches
@@ -37,34 +36,27 @@ def patch_rest(client: Client, patches: Patches, rest: ModuleType) -> None:
     """Record what ``RESTClient`` does."""
     base, orders = (sys.modules[f"{rest.__name__}.{name}"] for name in ("rest_base", "orders"))
 
-    def patch(owner: Any, name: str, site_of: Callable[[Any], Site]) -> None:
+    def patch(owner: Any, name: str, site_of: Callable[[Any], Place]) -> None:
         patches.replace(owner, name, lambda function: wrap(function, site_of))
 
     for name in _ORDERS:
         for owner in (orders, rest.RESTClient):
             patch(owner, name, lambda bare: CallSite(client, SUBMIT, sides=argument_reader(bare, "side") or no_side))
-    patch(base.RESTBase, "send_request", lambda _bare: CoinbaseAttemptSite(client, _path))
+    patches.replace(base.RESTBase, "send_request", Attempts(client, 2, "url_path").recording)
     patch(base.RESTBase, "send_request", lambda _bare: BareCallSite(client))
     patch(base.RESTBase, "prepare_and_send_request", lambda _bare: AnyCallSite(client))
-    patch(base.RESTBase, "prepare_and_send_request", lambda _bare: RequestSite(client))
+    patches.replace(base.RESTBase, "prepare_and_send_request", telling_retries)
     if hasattr(base, "handle_exception"):
         patches.replace(base, "handle_exception", Responses(client).watching)
 
 
-class CoinbaseAttemptSite(AttemptSite):
-    """An HTTP attempt, whose path says all about it."""
-
-    def _category(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
-        return category_of(self.path(args, kwargs))
-
-
-class AnyCallSite(ClientSite):
+class AnyCallSite(Place):
     """The method that every call goes through: its arguments tell what the call is for."""
 
-    judges_values = True
+    judges_runs = judges_values = True
 
     def __init__(self, client: Client) -> None:
-        super().__init__(client)
+        self.client = client
         self._sites: dict[str, CallSite] = {}
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Scope:
