@@ -14,10 +14,10 @@ from typing import Any, Final
 
 from gpt_trader_telemetry.catalog import API_LATENCY, API_REQUESTS, API_RETRIES
 from gpt_trader_telemetry.instrument.broker import SUBMIT
-from gpt_trader_telemetry.instrument.innermost import finalizing, is_finalizing
+from gpt_trader_telemetry.instrument.innermost import is_finalizing
 from gpt_trader_telemetry.integrations.calls import PREVIEW, call_around
 from gpt_trader_telemetry.integrations.client import COMPONENT, Client
-from gpt_trader_telemetry.integrations.rate_limits import limit_headers
+from gpt_trader_telemetry.integrations.rate_limits import REMAINING
 from gpt_trader_telemetry.reasons import Disposition, disposition_of, reason_of
 from gpt_trader_telemetry.recording.recorder import INTERRUPTS, LabelSet, Observe, Recorder
 
@@ -57,40 +57,47 @@ def category_of(address: str) -> str:
     return next((category for category, words in _CATEGORIES if words.search(path.lower())), OTHER)
 
 
-_NONE_YET: Final = ""
 _failure: Final[ContextVar[str | None]] = ContextVar("gpt_trader_telemetry_failed_attempt", default=None)
-"""Why the last attempt of the request failed that this code makes, ``_NONE_YET`` if none did; None outside of one."""
+"""Why the last attempt failed of the request that this code makes, if it did.
+
+It is set only when one fails: that costs more than all else here.
+"""
 
 
 def telling_retries(request: Callable[..., Any]) -> Callable[..., Any]:
     """Return a method that makes attempts until one is answered, such that those after a failed one are retries."""
-    # In a finalizer no variable of its context may be set: see `innermost`.
     if inspect.iscoroutinefunction(request):
 
         @functools.wraps(request)
         async def requested(*args: Any, **kwargs: Any) -> Any:
             around = _failure.get()
-            if not finalizing or not is_finalizing():
-                _failure.set(_NONE_YET)
+            if around is not None:
+                _note_failure(None)
             try:
                 return await request(*args, **kwargs)
             finally:
-                if not finalizing or not is_finalizing():
-                    _failure.set(around)
+                if _failure.get() is not around:
+                    _note_failure(around)
     else:
 
         @functools.wraps(request)
         def requested(*args: Any, **kwargs: Any) -> Any:
             around = _failure.get()
-            if not finalizing or not is_finalizing():
-                _failure.set(_NONE_YET)
+            if around is not None:
+                _note_failure(None)
             try:
                 return request(*args, **kwargs)
             finally:
-                if not finalizing or not is_finalizing():
-                    _failure.set(around)
+                if _failure.get() is not around:
+                    _note_failure(around)
 
     return requested
+
+
+def _note_failure(failure: str | None) -> None:
+    # A finalizer may set no variable of its context: see `innermost`.
+    if not is_finalizing():
+        _failure.set(failure)
 
 
 class Attempts:
@@ -175,8 +182,7 @@ class Attempts:
                 category = _category_around(self._client)
             if failure := _failure.get():
                 recorder.events((API_RETRIES, (("category", category), ("reason", failure))))(1)
-                if not is_finalizing():
-                    _failure.set(_NONE_YET)
+                _note_failure(None)
         except INTERRUPTS:
             raise
         except BaseException as fault:
@@ -191,8 +197,9 @@ class Attempts:
                 succeeded = self._succeeded[category] = _observer(recorder, category, "success")
             succeeded(seconds)
             headers = None if self._headers is None else self._headers(args[0])
-            # Looked at here, in no function of its own, since there is mostly nothing to be told.
-            if headers is not None and limit_headers(tuple(getattr(headers, "_store", headers))) is not None:
+            # The headers of `requests` go through three functions for each name; the dict that they are in does not.
+            names = getattr(headers, "_store", None)
+            if headers is not None and (names is None or not REMAINING.isdisjoint(names)):
                 self._client.note_answer(headers)
         except INTERRUPTS:
             raise
@@ -205,8 +212,7 @@ class Attempts:
         """Record an attempt that raised: there may have been an answer nevertheless. Never raises."""
         with recorder.faults.shield(COMPONENT, _UNRECORDED):
             reason = reason_of(error)
-            if _failure.get() is not None and not is_finalizing():
-                _failure.set(reason)
+            _note_failure(reason)
             failed = disposition_of(reason) is Disposition.FAILED
             _observer(recorder, category, "error" if failed else "success")(seconds)
             headers = None if self._headers is None else self._headers(args[0])

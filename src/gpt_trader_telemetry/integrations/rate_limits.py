@@ -12,6 +12,8 @@ _REMAINING_AND_LIMIT: Final = (
     ("gw-ratelimit-remaining", "gw-ratelimit-limit"),
     ("x-gate-ratelimit-requests-remain", "x-gate-ratelimit-limit"),
 )
+REMAINING: Final = frozenset(remaining for remaining, _ in _REMAINING_AND_LIMIT)
+"""The names, in small letters, of the headers that tell how much of a limit remains."""
 
 
 def rate_limit_usage(headers: Mapping[str, str]) -> float | None:
@@ -24,7 +26,7 @@ def rate_limit_usage(headers: Mapping[str, str]) -> float | None:
     >>> rate_limit_usage({"RateLimit-Limit": "plenty", "RateLimit-Remaining": "25"}) is None
     True
     """
-    pair = limit_headers(tuple(headers))
+    pair = _pair_among(tuple(headers))
     if pair is None:
         return None
     remaining, limit = (_first_number(headers[name]) for name in pair)
@@ -38,8 +40,7 @@ def _first_number(header: object) -> float | None:
 
 
 @lru_cache(maxsize=64)  # most answers have the headers of the one before
-def limit_headers(names: tuple[str, ...]) -> tuple[str, str] | None:
-    """Return which of these headers tell what remains and what the limit is, if any do."""
+def _pair_among(names: tuple[str, ...]) -> tuple[str, str] | None:
     folded = {name.lower(): name for name in names}
     pairs = ((folded.get(remaining), folded.get(limit)) for remaining, limit in _REMAINING_AND_LIMIT)
     return next(((remaining, limit) for remaining, limit in pairs if remaining and limit), None)
