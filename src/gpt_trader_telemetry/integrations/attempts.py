@@ -15,9 +15,10 @@ from typing import Any, Final
 from gpt_trader_telemetry.catalog import API_LATENCY, API_REQUESTS, API_RETRIES
 from gpt_trader_telemetry.instrument.broker import SUBMIT
 from gpt_trader_telemetry.instrument.innermost import is_finalizing
-from gpt_trader_telemetry.integrations.calls import PREVIEW, call_around
 from gpt_trader_telemetry.integrations.client import COMPONENT, Client
+from gpt_trader_telemetry.integrations.method import PREVIEW
 from gpt_trader_telemetry.integrations.rate_limits import REMAINING
+from gpt_trader_telemetry.integrations.scopes import call_around
 from gpt_trader_telemetry.reasons import Disposition, disposition_of, reason_of
 from gpt_trader_telemetry.recording.recorder import INTERRUPTS, LabelSet, Observe, Recorder
 

@@ -12,8 +12,9 @@ from gpt_trader_telemetry.instrument.arguments import argument_reader, side_read
 from gpt_trader_telemetry.instrument.broker import SUBMIT
 from gpt_trader_telemetry.instrument.verdicts import Classify, misuse_of_classifier, shown
 from gpt_trader_telemetry.instrument.wrap import wrap
-from gpt_trader_telemetry.integrations.calls import Arguments, CallSite, counts_orders
+from gpt_trader_telemetry.integrations.calls import CallSite, counts_orders
 from gpt_trader_telemetry.integrations.client import Client
+from gpt_trader_telemetry.integrations.method import Arguments
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
 
 ObjectT = TypeVar("ObjectT")
@@ -103,10 +104,12 @@ def _is_shared(broker: object) -> bool:
 
 def _recorded(method: Any, name: str, operation: str | Operation, client: Client) -> Any:
     does = operation if isinstance(operation, Operation) else Operation(operation)
-    return wrap(
-        method,
-        lambda function: CallSite(client, does.name, sides=_sides(function, name, does), classify=does.classify),
-    )
+
+    def site(function: Callable[..., Any]) -> CallSite:
+        sides, symbol = _sides(function, name, does), argument_reader(function, "symbol")
+        return CallSite(client, does.name, sides=sides, symbol=symbol, classify=does.classify)
+
+    return wrap(method, site)
 
 
 def _sides(function: Callable[..., Any], name: str, operation: Operation) -> Arguments:

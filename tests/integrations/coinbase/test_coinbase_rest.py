@@ -232,7 +232,7 @@ def test_a_fault_of_ours_is_counted_and_kept_from_the_bot(client, instrumented, 
 
 
 def test_an_order_that_was_refused_has_a_span_that_failed(exchange):
-    """With the reason, though nothing was raised; whatever the client calls within it has no span of its own."""
+    """With the reason and what it was about, though nothing was raised; so has the broker call in it, and no more have one."""
     spans, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(spans))
     with Telemetry(Settings(), tracer_provider=provider) as telemetry, client_of(exchange) as client:
@@ -241,12 +241,15 @@ def test_an_order_that_was_refused_has_a_span_that_failed(exchange):
         exchange.faults.script(reject("market_closed"))
         client.market_order_sell(**BUY)
         CoinbaseInstrumentor().uninstrument()
-    taken, refused = spans.get_finished_spans()
+    call, taken, refused_call, refused = spans.get_finished_spans()
+    assert (call.name, call.parent.span_id) == ("broker_call submit", taken.context.span_id)
+    assert (refused_call.name, refused_call.status.status_code) == ("broker_call submit", StatusCode.ERROR)
     assert {taken.name, refused.name} == {"order_submission"}
     assert (taken.status.status_code, refused.status.status_code) == (StatusCode.UNSET, StatusCode.ERROR)
     assert refused.attributes["gpt_trader.reason"] == "market_closed"
     assert taken.attributes["gpt_trader.order_id"] == order["success_response"]["order_id"]
-    assert (taken.attributes["gpt_trader.symbol"], refused.attributes.get("gpt_trader.order_id")) == ("BTC-USD", None)
+    assert taken.attributes["gpt_trader.symbol"] == refused.attributes["gpt_trader.symbol"] == "BTC-USD"
+    assert "gpt_trader.order_id" not in refused.attributes
 
 
 def without_names(span) -> str:

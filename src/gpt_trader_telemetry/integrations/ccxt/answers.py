@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gpt_trader_telemetry.integrations.calls import UNSAID
+from gpt_trader_telemetry.integrations.method import UNSAID
 from gpt_trader_telemetry.reasons import Rejected, reason_of_body
 
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from gpt_trader_telemetry.instrument.broker import SUBMIT
-from gpt_trader_telemetry.integrations.calls import PREVIEW
+from gpt_trader_telemetry.integrations.method import PREVIEW
 from gpt_trader_telemetry.reasons import REJECTED_REASONS, reason_of_code
 
 CANCEL: Final = "cancel"

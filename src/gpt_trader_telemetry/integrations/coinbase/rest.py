@@ -16,17 +16,13 @@ from gpt_trader_telemetry.instrument.orders import spelled_side
 from gpt_trader_telemetry.instrument.site import Place, Scope
 from gpt_trader_telemetry.instrument.wrap import wrap
 from gpt_trader_telemetry.integrations.attempts import Attempts, telling_retries
-from gpt_trader_telemetry.integrations.calls import (
-    CallSite,
-    ClientOrder,
-    call_around,
-    no_side,
-    uncounted,
-)
+from gpt_trader_telemetry.integrations.calls import CallSite
 from gpt_trader_telemetry.integrations.client import Client
 from gpt_trader_telemetry.integrations.coinbase.answers import operation_of, order_in, side_of, verdict_of
 from gpt_trader_telemetry.integrations.coinbase.responses import Responses
+from gpt_trader_telemetry.integrations.method import no_side
 from gpt_trader_telemetry.integrations.patching import Patches
+from gpt_trader_telemetry.integrations.scopes import ClientOrder, call_around, uncounted
 
 _ORDERS: Final = ("create_order", "close_position")
 """Functions that send an order; every helper calls the first."""
@@ -41,13 +37,18 @@ def patch_rest(client: Client, patches: Patches, rest: ModuleType) -> None:
 
     for name in _ORDERS:
         for owner in (orders, rest.RESTClient):
-            patch(owner, name, lambda bare: CallSite(client, SUBMIT, sides=argument_reader(bare, "side") or no_side))
+            patch(owner, name, partial(_order_site, client))
     patches.replace(base.RESTBase, "send_request", Attempts(client, 2, "url_path").recording)
     patch(base.RESTBase, "send_request", lambda _bare: BareCallSite(client))
     patch(base.RESTBase, "prepare_and_send_request", lambda _bare: AnyCallSite(client))
     patches.replace(base.RESTBase, "prepare_and_send_request", telling_retries)
     if hasattr(base, "handle_exception"):
         patches.replace(base, "handle_exception", Responses(client).watching)
+
+
+def _order_site(client: Client, function: Callable[..., Any]) -> CallSite:
+    sides = argument_reader(function, "side") or no_side
+    return CallSite(client, SUBMIT, sides=sides, symbol=argument_reader(function, "product_id"))
 
 
 class AnyCallSite(Place):
@@ -66,7 +67,7 @@ class AnyCallSite(Place):
         if site is None:
             classify = partial(self._judge, operation)
             site = self._sites[operation] = CallSite(
-                self.client, operation, sides=_side_sent, classify=classify, identify=order_in
+                self.client, operation, sides=_side_sent, symbol=_product_sent, classify=classify, identify=order_in
             )
         return site.open(args, kwargs)
 
@@ -96,6 +97,16 @@ def _path(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
 
 
 def _side_sent(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object:
-    """Read the side from the body of a request: ``data`` stands third or fourth."""
-    sides = (side_of(each) for each in (*args[3:], kwargs.get("data")))
-    return next((side for side in sides if side), None)
+    """Read the side from the body of a request."""
+    return next(filter(None, map(side_of, _bodies(args, kwargs))), None)
+
+
+def _product_sent(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object:
+    """Read what is traded from the body of a request."""
+    bodies = (body for body in _bodies(args, kwargs) if isinstance(body, Mapping))
+    return next(filter(None, (body.get("product_id") for body in bodies)), None)
+
+
+def _bodies(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[object, ...]:
+    """Return where the body of a request may be: ``data`` stands third or fourth."""
+    return (*args[3:], kwargs.get("data"))
