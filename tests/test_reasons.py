@@ -393,7 +393,7 @@ def coinbase(**error_response: str) -> str:
         (coinbase(preview_failure_reason="PREVIEW_INVALID_LIMIT_PRICE_POST_ONLY"), "post_only"),
         (coinbase(new_order_failure_reason="INVALID_SIZE_PRECISION"), "invalid_size"),
         (coinbase(message="Insufficient balance in source account"), "insufficient_funds"),
-        (coinbase(), "error"),
+        (coinbase(), "broker_rejected"),
         ('binance {"code":-2010,"msg":"Account has insufficient balance for requested action."}', "insufficient_funds"),
         ('binance {"code":-1013,"msg":"Filter failure: LOT_SIZE"}', "invalid_size"),
         ('binance {"code":-1013,"msg":"Filter failure: PRICE_FILTER"}', "invalid_price"),

@@ -116,11 +116,9 @@ _CLASSES: Final = {
         "auth": "Authentication Auth PermissionDenied Unauthorized InvalidNonce RestrictedLocation",
         "insufficient_funds": "InsufficientFunds InsufficientFund InsufficientBalance InsufficientMargin",
         "not_found": "OrderNotFound OrderNotCached NotFound",
-        "post_only": "OrderImmediatelyFillable",
         "market_closed": "MarketClosed ContractUnavailable",
         "invalid_order": "InvalidOrder BadRequest InvalidRequest ArgumentsRequired NotSupported",
-        "broker_rejected": "OperationRejected OrderRejected OrderNotFillable",
-        "exchange_unavailable": "OnMaintenance",
+        "broker_rejected": "OperationRejected OrderRejected OrderNotFillable CancelPending InvalidAddress",
         "cancelled": "FutureCancelled ExchangeClosedByUser",
         "error": "Checksum LocalProtocol UnsupportedProtocol",
         "": "HTTP InvalidURL InvalidURI InvalidStatus InvalidStatusCode",
@@ -128,7 +126,8 @@ _CLASSES: Final = {
     for stem in stems.split()
 }
 # These say so little that everything else is heard first, causes included.
-_LAST = {"ExchangeNotAvailable": "exchange_unavailable", "BadResponse": "exchange_unavailable",
+_LAST = {"ExchangeNotAvailable": "exchange_unavailable", "OnMaintenance": "exchange_unavailable",
+         "BadResponse": "exchange_unavailable", "OrderImmediatelyFillable": "post_only",
          "InvalidHandshake": "network"}  # fmt: skip
 # Built-in exceptions that people raise with words of their own; the others are bugs and their words data.
 _SPEAKING = frozenset({Exception, RuntimeError, ValueError, OSError, ExceptionGroup})
