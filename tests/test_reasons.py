@@ -408,6 +408,10 @@ def coinbase(**error_response: str) -> str:
         ('x {"error":"ORDER_ENTRY_DISABLED","trace":"' + "x" * 5_000, "market_closed"),
         ('okx {"code":"1","data":[{"clOrdId":"post-only","sMsg":"Order amount exceeds the limit"}]}', "invalid_size"),
         ('gate {"label":"PRICE_TOO_DEVIATED"}', "invalid_price"),
+        (
+            'htx {"err-code":"base-symbol-trade-disabled","err-msg":"Trading is disabled for this symbol"}',
+            "market_closed",
+        ),
         ('bybit {"retCode":10016,"retMsg":"System error. Please try again later."}', "exchange_unavailable"),
         ('kraken {"error":["EOrder:Trading agreement required"]}', "broker_rejected"),
         ('bitget {"code":"25231","msg":"Strategy not found"}', "error"),

@@ -165,6 +165,22 @@ def test_each_order_of_a_batch_has_its_own_reason(bench, exchange: str, kind: st
     assert calls == {("submit", "failure", "insufficient_funds"): 1}
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_key_that_was_good_before_is_no_rate_limit(bench, kind: str) -> None:
+    """Once Binance has taken a key, ccxt makes DDoSProtection of "Invalid API-key": the answer says more than that."""
+    client = bench.client("binance", kind, bench.server.url)
+    for status_code, body, raised, expected in (
+        (200, {"orderId": 1, "status": "NEW"}, "NoneType", ("success", "none", "sell")),
+        (401, {"code": -2015, "msg": "Invalid API-key, IP, or permissions for action."}, "DDoSProtection",
+         ("failed", "auth", "sell")),
+    ):  # fmt: skip
+        bench.server.answer = (status_code, spelled(body))
+        with bench.counting() as (counted, _):
+            assert type(bench.order(client)).__name__ == raised
+        assert counted == {expected: 1}
+    bench.call(client, "close")
+
+
 LOCAL = {
     "NotSupported": ("coinbase", "create_orders", [{"symbol": SYMBOL, "side": "sell"}]),
     "ArgumentsRequired": ("kraken", "create_trailing_amount_order", SYMBOL, "market", "sell", 0.01),
@@ -198,6 +214,16 @@ def test_a_refused_connection_is_network_trouble_whichever_class_ccxt_raises(ben
             assert counted == {("failed", "network", "sell"): 1}
             assert calls == {("submit", "failure", "network"): 1}
             bench.call(client, "close")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_server_that_speaks_no_tls_is_network_trouble(bench, ccxt, kind: str) -> None:
+    """ExchangeError where ccxt is synchronous, caused by the system's error in both kinds."""
+    client = bench.client("kraken", kind, bench.server.url.replace("http:", "https:"))
+    with bench.counting() as (counted, _):
+        assert isinstance(bench.order(client), ccxt.BaseError)
+    assert counted == {("failed", "network", "sell"): 1}
+    bench.call(client, "close")
 
 
 OVERDRAWN = ("create_order", "BTC/USD", "limit", "buy", 50.0, 50_000.0)

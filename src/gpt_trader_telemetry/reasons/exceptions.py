@@ -112,7 +112,7 @@ _CLASSES: Final = {
         "network": "Network Connection ClientConnection ClientPayload ConnectionClosed NewConnection MaxRetry"
         " ChunkedEncoding IncompleteRead InvalidChunkLength Protocol Transport Proxy SSL URL gaierror herror"
         " BrokenResource http.client.HTTPException WebSocketConnectionClosed WebSocketAddress WebSocketProxy",
-        "rate_limit": "RateLimitExceeded DDoSProtection RateLimit TooManyRequests",
+        "rate_limit": "RateLimitExceeded RateLimit TooManyRequests",
         "auth": "Authentication Auth PermissionDenied Unauthorized InvalidNonce RestrictedLocation",
         "insufficient_funds": "InsufficientFunds InsufficientFund InsufficientBalance InsufficientMargin",
         "not_found": "OrderNotFound OrderNotCached NotFound",
@@ -127,8 +127,8 @@ _CLASSES: Final = {
 }
 # These say so little that everything else is heard first, causes included.
 _LAST = {"ExchangeNotAvailable": "exchange_unavailable", "OnMaintenance": "exchange_unavailable",
-         "BadResponse": "exchange_unavailable", "OrderImmediatelyFillable": "post_only",
-         "InvalidHandshake": "network"}  # fmt: skip
+         "BadResponse": "exchange_unavailable", "DDoSProtection": "rate_limit",
+         "OrderImmediatelyFillable": "post_only", "InvalidHandshake": "network"}  # fmt: skip
 # Built-in exceptions that people raise with words of their own; the others are bugs and their words data.
 _SPEAKING = frozenset({Exception, RuntimeError, ValueError, OSError, ExceptionGroup})
 _WARNING = frozenset({"aiohttp", "websockets"})  # to read their `code` or `reason` warns of deprecation

@@ -30,9 +30,9 @@ CODE_ATTRIBUTES = (
     "error_code", "code", "error", "error_response", "errors", "body",
 )  # fmt: skip
 _FIELDS = frozenset(CODE_ATTRIBUTES) | {
-    "errs", "errorCode", "err_code", "error_details", "error_description", "error_message", "errorMessage",
-    "errorMsg", "message", "msg", "retMsg", "ret_msg", "sMsg", "err_msg", "failMsg", "detail", "data", "result",
-    "results",
+    "errs", "errorCode", "err_code", "err-code", "error_details", "error_description", "error_message",
+    "errorMessage", "errorMsg", "message", "msg", "retMsg", "ret_msg", "sMsg", "err_msg", "err-msg", "failMsg",
+    "detail", "data", "result", "results",
 }  # fmt: skip
 
 
@@ -58,9 +58,9 @@ _FLAWED = ("invalid", "incorrect", "wrong", "illegal")
 _LIMITS = (r"min(?:imum)?\.?", r"max(?:imum)?\.?")
 _IS_BAD = (
     r"'?(?: (?:of )?[\d'$]\S{0,40}(?: [a-z]{2,10})?| of \S{1,40})?(?: value)?(?: is| was| has)?"
-    " (?:too |below |under |above |less |greater |lower |higher |exceed(?:s|ed|ing)? |must |should |can ?not "
+    " (?:too |below |under |above |less |great(?:er)? |lower |higher |exceed(?:s|ed|ing)? |must |should |can ?not "
     "|can't |out of |not in |not within |not increased |does not meet |breaching |deviates |triggered |precision"
-    r"|increment|decimal|\w{0,7}scale|invalid)"
+    r"|increment|decimal|\w{0,7}scale|error|invalid)"
 )
 _IS_SHORT = " (?:is |are )?(?:too low|low|not enough|not sufficient|insufficient)"
 _IS_DOWN = " (?:is )?(?:currently )?(?:busy|overloaded|error|exception|abnormal|upgrad(?:e|ing)|maintenance)"
@@ -82,8 +82,8 @@ _PHRASES = (
      "trading pair (?:is )?(?:suspended|prohibited|not available|under maintenance|opening soon)",
      "contract (?:is )?(?:being )?(?:settling|settled|paused|suspended|expired)",
      "market in (?:post|cancel|limit) only mode", "no trading is allowed", "not available for trades",
-     "order entry disabled", "untradable product", "not tradable", "in delisting", "invalid symbol status",
-     r"outside (?:\w+ )?trading hours", "trading session"),
+     "order entry disabled", "untradable product", "not tradable", "book closed", "in delisting",
+     "invalid symbol status", r"outside (?:\w+ )?trading hours", "trading session"),
     ("auth", "unauthorized", "unauthenticated", "authentication (?:failed|error)", "missing required scopes",
      r"invalid (?:\w+ )?(?:key|signature|nonce|token|scopes?|credentials)", "access denied"),
     ("exchange_unavailable", "service (?:is )?(?:temporarily |currently )?unavailable", "internal (?:server )?error",
@@ -98,8 +98,8 @@ _PHRASES = (
      "will be triggered immediately"),
     ("invalid_size", *(word + _IS_BAD for word in _AMOUNTS), *(f"{flaw} (?:order )?{_AMOUNT}" for flaw in _FLAWED),
      *(f"{limit} (?:order |trade )?{_AMOUNT}" for limit in _LIMITS),
-     "lot size", "step size", "order minimum", "cost minimum", "order funds should", "filter failure: notional",
-     "invalid arguments: ?(?:volume|viqc)"),
+     "lot size", "step size", "order minimum", "cost minimum", "order funds should", "order total can ?not",
+     "filter failure: notional", "invalid arguments: ?(?:volume|viqc)"),
 )  # fmt: skip
 # Of these it is sure only in a broker's answer that they are about the broker.
 _ANSWER_PHRASES = (
