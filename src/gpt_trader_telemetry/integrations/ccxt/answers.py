@@ -4,58 +4,47 @@ An answer that ccxt cannot read, such as a page of HTML with status 200 (or, to 
 comes back as an order, of which nothing is known.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
 from gpt_trader_telemetry.integrations.calls import UNSAID
 from gpt_trader_telemetry.reasons import Failed, Rejected, reason_of_body
 
-_UNREADABLE: Final = Failed("exchange_unavailable")
 
+def verdict_on(value: Any, *, sent: bool = False) -> object:
+    """Judge an order, or each of a list of them; what is neither says nothing.
 
-def verdict_on(value: Any) -> object:
-    """Judge an order that was changed or cancelled, or each of a list of them; what is neither says nothing.
+    One that was sent, has no id, and of which nothing came back, failed. A cancellation may be answered with nothing.
 
-    >>> verdict_on({"status": "rejected", "info": {"code": -2011, "msg": "Unknown order sent."}})
-    Rejected(reason='not_found')
+    >>> verdict_on({"status": "rejected", "info": {"code": -2010, "msg": "Account has insufficient balance"}})
+    Rejected(reason='insufficient_funds')
     >>> verdict_on([{"id": "1", "status": None}])
     [None]
-    """
-    return _each(value, _verdict_on_order)
-
-
-def verdict_on_sent(value: Any) -> object:
-    """Judge an order that was sent, or each of a batch: one that has no id, and of which nothing came back, failed.
-
-    >>> verdict_on_sent({"id": None, "clientOrderId": None, "status": None, "info": {}})
+    >>> verdict_on({"id": None, "clientOrderId": None, "status": None, "info": {}}, sent=True)
     Failed(reason='exchange_unavailable')
     """
-    return _each(value, _verdict_on_sent)
-
-
-def _each(value: Any, verdict: Callable[[Any], object]) -> object:
     if isinstance(value, list):
-        return [verdict(order) for order in value]
-    return verdict(value) if isinstance(value, Mapping) else UNSAID
+        return [_verdict_on_order(order, sent=sent) for order in value]
+    return _verdict_on_order(value, sent=sent) if isinstance(value, Mapping) else UNSAID
 
 
-def _verdict_on_order(order: Any) -> Rejected | Failed | None:
+def _verdict_on_order(order: Any, *, sent: bool) -> Rejected | Failed | None:
     if not isinstance(order, Mapping):
         return None
     info = order.get("info")
-    if isinstance(info, str) and info.lstrip()[:1] == "<":
-        return _UNREADABLE
+    if _is_page(info) or (sent and _says_nothing(order)):
+        return Failed("exchange_unavailable")
     if order.get("status") == "rejected":
         return Rejected(reason_of_body(info) or "broker_rejected")
     return None
 
 
-def _verdict_on_sent(order: Any) -> Rejected | Failed | None:
-    return _verdict_on_order(order) or (_UNREADABLE if _says_nothing(order) else None)
+def _is_page(info: Any) -> bool:
+    return isinstance(info, str) and info.lstrip()[:1] == "<"
 
 
-def _says_nothing(order: Any) -> bool:
-    if not isinstance(order, Mapping) or "id" not in order or "info" not in order:
+def _says_nothing(order: Mapping[Any, Any]) -> bool:
+    if "id" not in order or "info" not in order:
         return False
     return not any(order.get(name) for name in ("id", "clientOrderId", "status", "info"))
 

@@ -1,5 +1,6 @@
 """What the methods of an exchange of ccxt do, by their names, and how orders are read from their arguments."""
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -7,7 +8,7 @@ from typing import Any, Final
 from gpt_trader_telemetry.instrument.arguments import argument_reader
 from gpt_trader_telemetry.instrument.broker import SUBMIT
 from gpt_trader_telemetry.integrations.calls import Arguments, CallSite, Client
-from gpt_trader_telemetry.integrations.ccxt.answers import order_in, verdict_on, verdict_on_sent
+from gpt_trader_telemetry.integrations.ccxt.answers import order_in, verdict_on
 
 _ORDERS: Final = re.compile(
     r"(?P<verb>create|edit|cancel)_(?:\w+_)?orders?(?:_ws|_after|_for_symbols|_with_\w+)?|close_positions?"
@@ -42,7 +43,7 @@ def call_site(client: Client, name: str, function: Callable[..., Any]) -> CallSi
     if operation == name:
         return CallSite(client, operation)
     sides = _sides(function, name)
-    classify = verdict_on_sent if operation == SUBMIT else verdict_on
+    classify = functools.partial(verdict_on, sent=True) if operation == SUBMIT else verdict_on
     return CallSite(client, operation, sides=sides, classify=classify, previews=_previews, identify=order_in)
 
 
