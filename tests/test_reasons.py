@@ -76,6 +76,7 @@ CCXT = family("""
     MarketClosed OperationRejected
     RestrictedLocation OperationRejected
     InsufficientFunds ExchangeError
+    InvalidAddress ExchangeError
     InvalidOrder ExchangeError
     OrderNotFound InvalidOrder
     OrderNotCached InvalidOrder
@@ -95,6 +96,7 @@ CCXT = family("""
     ChecksumError InvalidNonce
     RequestTimeout NetworkError
     BadResponse OperationFailed
+    CancelPending OperationFailed
 """)
 
 HTTPX = family("""
@@ -330,6 +332,8 @@ def test_the_standard_librarys_exceptions_have_their_reason(error: BaseException
         ("DuplicateOrderId", "invalid_order"),
         ("OperationRejected", "broker_rejected"),
         ("OrderNotFillable", "broker_rejected"),
+        ("CancelPending", "broker_rejected"),
+        ("InvalidAddress", "broker_rejected"),
         ("OnMaintenance", "exchange_unavailable"),
         ("ExchangeNotAvailable", "exchange_unavailable"),
         ("BadResponse", "exchange_unavailable"),
@@ -393,7 +397,7 @@ def coinbase(**error_response: str) -> str:
         (coinbase(preview_failure_reason="PREVIEW_INVALID_LIMIT_PRICE_POST_ONLY"), "post_only"),
         (coinbase(new_order_failure_reason="INVALID_SIZE_PRECISION"), "invalid_size"),
         (coinbase(message="Insufficient balance in source account"), "insufficient_funds"),
-        (coinbase(), "error"),
+        (coinbase(), "broker_rejected"),
         ('binance {"code":-2010,"msg":"Account has insufficient balance for requested action."}', "insufficient_funds"),
         ('binance {"code":-1013,"msg":"Filter failure: LOT_SIZE"}', "invalid_size"),
         ('binance {"code":-1013,"msg":"Filter failure: PRICE_FILTER"}', "invalid_price"),
@@ -402,6 +406,15 @@ def coinbase(**error_response: str) -> str:
         ('kraken {"error":["EService:Unavailable"]}', "exchange_unavailable"),
         ('x {"error":"INSUFFICIENT_FUND' + "x" * 5_000, "error"),
         ('x {"error":"ORDER_ENTRY_DISABLED","trace":"' + "x" * 5_000, "market_closed"),
+        ('okx {"code":"1","data":[{"clOrdId":"post-only","sMsg":"Order amount exceeds the limit"}]}', "invalid_size"),
+        ('gate {"label":"PRICE_TOO_DEVIATED"}', "invalid_price"),
+        (
+            'htx {"err-code":"base-symbol-trade-disabled","err-msg":"Trading is disabled for this symbol"}',
+            "market_closed",
+        ),
+        ('bybit {"retCode":10016,"retMsg":"System error. Please try again later."}', "exchange_unavailable"),
+        ('kraken {"error":["EOrder:Trading agreement required"]}', "broker_rejected"),
+        ('bitget {"code":"25231","msg":"Strategy not found"}', "error"),
         ("source is not enabled for trading", "error"),
     ],
 )
@@ -711,6 +724,23 @@ def test_any_code_is_none_or_a_reason_of_the_brokers_side(code: str) -> None:
 def test_words_are_heard_only_as_whole_phrases_and_never_from_the_request(message: str, reason: str) -> None:
     """Brokers echo parameters and addresses; words inside other words are not the words."""
     assert reason_of(RuntimeError(message)) == reason
+
+
+@pytest.mark.parametrize("message", ["system error", "order rejected by the risk desk", "Not found", "unknown symbol"])
+def test_what_a_bot_may_say_of_itself_counts_only_in_a_brokers_answer(message: str) -> None:
+    """Nobody knows whose system, and who rejected the order, unless it is quoted from an error field."""
+    assert reason_of(RuntimeError(message)) == "error"
+    assert reason_of(CCXT.ExchangeError(f'x {{"msg":"{message}"}}')) != "error"
+
+
+def test_what_is_said_of_a_market_or_a_stop_is_more_exact_than_its_class() -> None:
+    """Kraken shuts one market, and ccxt calls that maintenance; a stop that triggers at once is no post-only order."""
+    assert reason_of(CCXT.OnMaintenance('kraken {"error":["EService:Market in cancel_only mode"]}')) == "market_closed"
+    assert reason_of(CCXT.OnMaintenance('bitget {"msg":"Server upgrade, please try again later"}')) == (
+        "exchange_unavailable"
+    )
+    assert reason_of(CCXT.OrderImmediatelyFillable("binance Stop price would trigger immediately.")) == "invalid_price"
+    assert reason_of(CCXT.OrderImmediatelyFillable("binance Order would immediately match and take.")) == "post_only"
 
 
 def test_words_beyond_the_cap_are_not_looked_at() -> None:

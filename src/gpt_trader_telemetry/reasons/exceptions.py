@@ -112,15 +112,13 @@ _CLASSES: Final = {
         "network": "Network Connection ClientConnection ClientPayload ConnectionClosed NewConnection MaxRetry"
         " ChunkedEncoding IncompleteRead InvalidChunkLength Protocol Transport Proxy SSL URL gaierror herror"
         " BrokenResource http.client.HTTPException WebSocketConnectionClosed WebSocketAddress WebSocketProxy",
-        "rate_limit": "RateLimitExceeded DDoSProtection RateLimit TooManyRequests",
+        "rate_limit": "RateLimitExceeded RateLimit TooManyRequests",
         "auth": "Authentication Auth PermissionDenied Unauthorized InvalidNonce RestrictedLocation",
         "insufficient_funds": "InsufficientFunds InsufficientFund InsufficientBalance InsufficientMargin",
         "not_found": "OrderNotFound OrderNotCached NotFound",
-        "post_only": "OrderImmediatelyFillable",
         "market_closed": "MarketClosed ContractUnavailable",
         "invalid_order": "InvalidOrder BadRequest InvalidRequest ArgumentsRequired NotSupported",
-        "broker_rejected": "OperationRejected OrderRejected OrderNotFillable",
-        "exchange_unavailable": "OnMaintenance",
+        "broker_rejected": "OperationRejected OrderRejected OrderNotFillable CancelPending InvalidAddress",
         "cancelled": "FutureCancelled ExchangeClosedByUser",
         "error": "Checksum LocalProtocol UnsupportedProtocol",
         "": "HTTP InvalidURL InvalidURI InvalidStatus InvalidStatusCode",
@@ -128,8 +126,9 @@ _CLASSES: Final = {
     for stem in stems.split()
 }
 # These say so little that everything else is heard first, causes included.
-_LAST = {"ExchangeNotAvailable": "exchange_unavailable", "BadResponse": "exchange_unavailable",
-         "InvalidHandshake": "network"}  # fmt: skip
+_LAST = {"ExchangeNotAvailable": "exchange_unavailable", "OnMaintenance": "exchange_unavailable",
+         "BadResponse": "exchange_unavailable", "DDoSProtection": "rate_limit",
+         "OrderImmediatelyFillable": "post_only", "InvalidHandshake": "network"}  # fmt: skip
 # Built-in exceptions that people raise with words of their own; the others are bugs and their words data.
 _SPEAKING = frozenset({Exception, RuntimeError, ValueError, OSError, ExceptionGroup})
 _WARNING = frozenset({"aiohttp", "websockets"})  # to read their `code` or `reason` warns of deprecation

@@ -30,8 +30,9 @@ CODE_ATTRIBUTES = (
     "error_code", "code", "error", "error_response", "errors", "body",
 )  # fmt: skip
 _FIELDS = frozenset(CODE_ATTRIBUTES) | {
-    "errs", "errorCode", "err_code", "error_details", "error_description", "message", "msg", "retMsg",
-    "err_msg", "detail", "data", "result", "results",
+    "errs", "errorCode", "err_code", "err-code", "error_details", "error_description", "error_message",
+    "errorMessage", "errorMsg", "message", "msg", "retMsg", "ret_msg", "sMsg", "err_msg", "err-msg", "failMsg",
+    "detail", "data", "result", "results",
 }  # fmt: skip
 
 
@@ -51,38 +52,61 @@ def codes(found: object, depth: int = 4) -> Iterator[str]:
 
 
 _MONEY = "(?:funds?|balances?|margin|buying power|collateral|equity|cash|assets?)"
-_AMOUNTS = ("size", "quantity", "qty", "amount", "notional", "volume")
+_AMOUNTS = ("size", "quantity", "qty", "amount", "notional", "volume", "order value")
+_AMOUNT = f"(?:{'|'.join(_AMOUNTS)})"
+_FLAWED = ("invalid", "incorrect", "wrong", "illegal")
+_LIMITS = (r"min(?:imum)?\.?", r"max(?:imum)?\.?")
 _IS_BAD = (
-    r"(?: of \S{1,40})?(?: is| was)?"
-    " (?:too |below |under |above |less |greater |exceeds |must be |out of |precision|increment|invalid)"
+    r"'?(?: (?:of )?[\d'$]\S{0,40}(?: [a-z]{2,10})?| of \S{1,40})?(?: value)?(?: is| was| has)?"
+    " (?:too |below |under |above |less |great(?:er)? |lower |higher |exceed(?:s|ed|ing)? |must |should |can ?not "
+    "|can't |out of |not in |not within |not increased |does not meet |breaching |deviates |triggered |precision"
+    r"|increment|decimal|\w{0,7}scale|error|invalid)"
 )
+_IS_SHORT = " (?:is |are )?(?:too low|low|not enough|not sufficient|insufficient)"
+_IS_DOWN = " (?:is )?(?:currently )?(?:busy|overloaded|error|exception|abnormal|upgrad(?:e|ing)|maintenance)"
+_HALTED = "(?:closed|halted|suspended|disabled)"
 # What brokers say, in the order in which it is looked for. Each phrase has plain letters near its start: to
 # search for those first rules most of them out.
 _PHRASES = (
-    ("rate_limit", "rate ?limit(?:s|ed|ing)?", "too many (?:requests|429 error)", "throttled",
-     "request frequency", "access frequency", "resource exhausted"),
+    ("rate_limit", "rate ?limit(?:s|ed|ing)?", "too many (?:new )?(?:requests|visits)", "too many 429 error",
+     "throttled", "request frequency", "access frequency", "too frequent(?:ly)?", "resource exhausted"),
     ("timeout", "timed out", "request timeout", "read timeout", "connection timeout", "gateway timeout",
-     "deadline exceeded"),
+     "server timeout", "deadline exceeded"),
     ("network", "connection (?:refused|reset|aborted|closed|lost|broken)", "connect call failed",
      "cannot connect to host", "failed to establish", "name or service not known", "name resolution",
      "network is unreachable", "no route to host", "broken pipe"),
     ("insufficient_funds", rf"insufficient (?:\w+ ){{0,3}}?{_MONEY}", rf"not enough (?:\w+ ){{0,3}}?{_MONEY}",
-     rf"exceeds (?:\w+ ){{0,2}}?{_MONEY}", "balance (?:is )?(?:too low|low|not enough|insufficient)"),
-    ("market_closed", "market (?:is )?(?:currently )?(?:closed|halted|suspended)", "order entry disabled",
-     "trading (?:is )?(?:currently )?(?:closed|halted|suspended|disabled)", r"outside (?:\w+ )?trading hours",
-     "untradable product", "trading session"),
+     rf"exceeds (?:\w+ ){{0,2}}?{_MONEY}",
+     *(word + _IS_SHORT for word in ("funds", "balance", "margin", "buying power", "collateral", "equity"))),
+    ("market_closed", f"market (?:is )?(?:currently )?{_HALTED}", f"trading (?:is )?(?:currently )?{_HALTED}",
+     "trading pair (?:is )?(?:suspended|prohibited|not available|under maintenance|opening soon)",
+     "contract (?:is )?(?:being )?(?:settling|settled|paused|suspended|expired)",
+     "market in (?:post|cancel|limit) only mode", "no trading is allowed", "not available for trades",
+     "order entry disabled", "untradable product", "not tradable", "book closed", "in delisting",
+     "invalid symbol status", r"outside (?:\w+ )?trading hours", "trading session"),
     ("auth", "unauthorized", "unauthenticated", "authentication (?:failed|error)", "missing required scopes",
      r"invalid (?:\w+ )?(?:key|signature|nonce|token|scopes?|credentials)", "access denied"),
-    ("exchange_unavailable", "service (?:is )?(?:temporarily )?unavailable", "internal (?:server )?error",
-     r"too many 5\d\d error", "bad gateway", "(?:under|undergoing|scheduled) maintenance"),
+    ("exchange_unavailable", "service (?:is )?(?:temporarily |currently )?unavailable", "internal (?:server )?error",
+     r"too many 5\d\d error", "bad gateway", "under(?:going)? maintenance", "scheduled maintenance"),
     ("not_found", r"order (?:\w+ ){0,5}?(?:not found|not exist)", "unknown (?:cancel )?order(?! type)",
-     "no such order"),
-    ("post_only", "post only(?! not)", "would immediately (?:match|execute|fill|take)"),
-    ("invalid_price", rf"price{_IS_BAD}", "invalid (?:limit |stop |order )?price", "min(?:imum)? price",
-     "price filter", "percent price", "invalid arguments: ?price", "tick size", "would trigger immediately"),
-    ("invalid_size", *(word + _IS_BAD for word in _AMOUNTS), f"invalid (?:order )?(?:{'|'.join(_AMOUNTS)})",
-     f"min(?:imum)? (?:order |trade )?(?:{'|'.join(_AMOUNTS)})", "lot size", "order minimum",
-     "invalid arguments: ?(?:volume|viqc)"),
+     "no (?:such order|order found)"),
+    ("post_only", "post only(?! not)", "would immediately (?:match|execute|fill|take)",
+     "limit maker order is rejected"),
+    ("invalid_price", "price" + _IS_BAD, *(f"{flaw} (?:limit |stop |order )?price" for flaw in _FLAWED),
+     *(f"{limit} (?:order )?price" for limit in _LIMITS), "price filter", "percent price",
+     "invalid arguments: ?price", "tick size", "would (?:trigger immediately|immediately trigger)",
+     "will be triggered immediately"),
+    ("invalid_size", *(word + _IS_BAD for word in _AMOUNTS), *(f"{flaw} (?:order )?{_AMOUNT}" for flaw in _FLAWED),
+     *(f"{limit} (?:order |trade )?{_AMOUNT}" for limit in _LIMITS),
+     "lot size", "step size", "order minimum", "cost minimum", "order funds should", "order total can ?not",
+     "filter failure: notional", "invalid arguments: ?(?:volume|viqc)"),
+)  # fmt: skip
+# Of these it is sure only in a broker's answer that they are about the broker.
+_ANSWER_PHRASES = (
+    ("exchange_unavailable", *(word + _IS_DOWN for word in ("server", "system"))),
+    ("not_found", "^not found$"),
+    ("invalid_order", *(flaw + " (?:asset|symbol|currency|instrument|product)" for flaw in ("invalid", "unknown"))),
+    ("broker_rejected", "eorder:", "order (?:is |was )?rejected"),
 )  # fmt: skip
 # In a code, which is no prose, single words tell as much.
 _CODE_PHRASES = (
@@ -90,7 +114,7 @@ _CODE_PHRASES = (
     ("network", "network(?: error)?$", "connection error"),
     ("auth", "auth$", "authentication", "permission denied", "forbidden", "missing (?:permission|credentials)"),
     ("exchange_unavailable", "unavailable$", "maintenance", "internal$", "server error"),
-    ("not_found", "not found"),
+    ("not_found", "client id not found"),
     ("invalid_price", "price (?!book)", "(?<= )prices?$"),
     ("invalid_size", *(f"(?<= ){word}|{word} " for word in _AMOUNTS)),
     ("invalid_order", "invalid", "bad request", "unsupported", "duplicate", "not (?:supported|allowed with)",
@@ -115,7 +139,8 @@ def _compiled(rows: Iterable[tuple[str, ...]]) -> list[_Phrase]:
 
 
 _IN_PROSE = _compiled(_PHRASES)
-_IN_CODE = _compiled(_PHRASES + _CODE_PHRASES)
+_IN_ANSWER = _compiled(_PHRASES + _ANSWER_PHRASES)
+_IN_CODE = _compiled(_PHRASES + _ANSWER_PHRASES + _CODE_PHRASES)
 
 
 def _reason_of_words(text: str, phrases: list[_Phrase] = _IN_PROSE) -> str | None:
@@ -138,7 +163,7 @@ def reason_of_code(code: str) -> str | None:
     True
     """
     code = code[:MAX_WORD].strip()
-    return _reason_of_words(code) if " " in code else _reason_of_words(_HUMP.sub("_", code), _IN_CODE)
+    return _reason_of_words(code, _IN_ANSWER) if " " in code else _reason_of_words(_HUMP.sub("_", code), _IN_CODE)
 
 
 def reason_of_body(body: object) -> str | None:
@@ -155,7 +180,8 @@ _STATUS_IN_TEXT = re.compile(
     r"\S{1,40} (?:GET|POST|PUT|PATCH|DELETE) \S+ ([45]\d\d)\b|([45]\d\d) (?:Client|Server) Error"
 )
 _BODY = re.compile(r"[\[{]\s*[{\"']")
-_FIELD = re.compile(rf"""(["'])(?:{"|".join(sorted(_FIELDS))})\1\s*+:\s*+\[?\s*+(["'])((?:(?!\2).){{1,{MAX_WORD}}})""")
+_NAMES = "|".join(sorted(_FIELDS | {"label"}))  # Gate's; in an order it is whatever the bot calls it
+_FIELD = re.compile(rf"""(["'])(?:{_NAMES})\1\s*+:\s*+\[?\s*+(["'])((?:(?!\2).){{1,{MAX_WORD}}})""")
 _CODE = re.compile(r"[A-Z0-9]+(?:_[A-Z0-9]+)+")
 
 
@@ -168,5 +194,7 @@ def heard(message: str) -> Iterator[str | None]:
     if body:
         fields = _FIELD.finditer(message, body.start())
         yield from (reason_of_code(field[3]) for field in islice(fields, len(_FIELDS)))
+        if '"error_response"' in message:  # Coinbase's no, whatever its reason
+            yield "broker_rejected"
         message = message[: body.start()]
     yield reason_of_code(message) if _CODE.fullmatch(message) else _reason_of_words(message)

@@ -1,5 +1,6 @@
 """What the methods of an exchange of ccxt do, by their names, and how orders are read from their arguments."""
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -49,7 +50,7 @@ def call_site(client: Client, name: str, function: Callable[..., Any]) -> CallSi
         operation,
         sides=sides,
         symbol=argument_reader(function, "symbol"),
-        classify=verdict_on,
+        classify=functools.partial(verdict_on, sent=True) if operation == SUBMIT else verdict_on,
         previews=_previews,
         identify=order_in,
     )
