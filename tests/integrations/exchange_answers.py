@@ -262,8 +262,23 @@ BATCHES: dict[str, Any] = {
             {"symbol": "BTCUSDT", "side": "sell", "id": None, "status": "fail", "failMsg": "Balance insufficient!"},
         ]},
     },
+    # ccxt sorts by time, and what was refused has none: it comes first.
+    "gate": [
+        {"succeeded": True, "id": "1", "text": "t-a", "create_time_ms": 1672211928338, "side": "buy", "status": "open",
+         "currency_pair": "BTC_USDT", "type": "limit", "account": "spot", "amount": "0.01", "price": "50000"},
+        {"succeeded": False, "text": "t-b", "label": "BALANCE_NOT_ENOUGH", "message": "Not enough balance"},
+    ],
 }  # fmt: skip
 """Of two orders the first is taken, and the second refused for its funds: ccxt returns both."""
+
+HALF_A_BATCH: dict[str, Any] = {
+    "code": "00000", "msg": "success", "requestTime": 1672211928338,
+    "data": {
+        "successList": [{"orderId": "1", "clientOid": "a"}],
+        "failureList": [{"clientOid": "b", "errorCode": "43012", "errorMsg": "Insufficient balance"}],
+    },
+}  # fmt: skip
+"""Bitget's answer to two orders: of the one that it refused, ccxt returns nothing."""
 
 CASES = [Case(exchange, *row) for exchange, rows in _ANSWERS.items() for row in rows]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from answering import SYMBOL, Answering, client_of, refusing, spelled
-from exchange_answers import ABOUT, BATCHES, CASES, EXCHANGES, NEVER, Case
-from reading import broker_calls, faults, orders
+from exchange_answers import ABOUT, BATCHES, CASES, EXCHANGES, HALF_A_BATCH, NEVER, Case
+from reading import attempts, broker_calls, faults, orders
 from trading import OPTIONS
 
 from exchanges.faults import status
@@ -23,6 +23,10 @@ RESULTS = {
     ),
 }  # fmt: skip
 """Whether the exchange said no to the order, or nobody knows."""
+
+BATCH = [
+    {"symbol": SYMBOL, "type": "limit", "side": side, "amount": 0.01, "price": 50_000.0} for side in ("buy", "sell")
+]
 
 STATUSES = {
     400: "invalid_order", 401: "auth", 403: "auth", 404: "not_found", 408: "timeout", 409: "invalid_order",
@@ -150,19 +154,41 @@ def test_an_order_that_ccxt_makes_of_a_page_was_not_taken(bench, exchange: str, 
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_page_that_ccxt_takes_for_an_answer_is_a_failed_attempt_and_call(bench, kind: str) -> None:
+    """With status 200 it raises nothing, and what it returns is empty."""
+    client = bench.client("bybit", kind)
+    bench.server.answer = (200, PAGE)
+    before = attempts(bench.telemetry)
+    with bench.counting() as (_, calls):
+        assert bench.call(client, "fetch_time") is None
+    assert calls == {("fetch_time", "failure", "exchange_unavailable"): 1}
+    now = attempts(bench.telemetry)
+    assert {key: now[key] - before.get(key, 0) for key in now if now[key] != before.get(key, 0)} == {
+        ("products", "error"): 1
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("exchange", BATCHES)
 def test_each_order_of_a_batch_has_its_own_reason(bench, exchange: str, kind: str) -> None:
     """Where an exchange takes a part of it and ccxt returns both; the call failed as the first that was refused."""
     bench.server.answer = (200, spelled(BATCHES[exchange]))
-    batch = [
-        {"symbol": SYMBOL, "type": "limit", "side": side, "amount": 0.01, "price": 50_000.0} for side in ("buy", "sell")
-    ]
     client = bench.client(exchange, kind)
     client.options["hf"] = False
     with bench.counting() as (counted, calls):
-        assert bench.call(client, "create_orders", batch) is None
+        assert bench.call(client, "create_orders", BATCH) is None
     assert counted == {("success", "none", "buy"): 1, ("rejected", "insufficient_funds", "sell"): 1}
     assert calls == {("submit", "failure", "insufficient_funds"): 1}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_order_of_which_ccxt_returns_nothing_is_not_taken_for_a_success(bench, kind: str) -> None:
+    """One answer to a batch of two is about one of them; what became of the other is not known."""
+    bench.server.answer = (200, spelled(HALF_A_BATCH))
+    with bench.counting() as (counted, calls):
+        assert bench.call(bench.client("bitget", kind), "create_orders", BATCH) is None
+    assert counted == {("success", "none", "buy"): 1, ("failed", "error", "sell"): 1}
+    assert calls == {("submit", "success", "none"): 1}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -18,7 +18,7 @@ from gpt_trader_telemetry.instrument.innermost import is_finalizing
 from gpt_trader_telemetry.integrations.client import COMPONENT, Client
 from gpt_trader_telemetry.integrations.method import PREVIEW
 from gpt_trader_telemetry.integrations.rate_limits import REMAINING
-from gpt_trader_telemetry.integrations.scopes import call_around
+from gpt_trader_telemetry.integrations.scopes import ClientCall, call_around
 from gpt_trader_telemetry.reasons import Disposition, disposition_of, reason_of
 from gpt_trader_telemetry.recording.recorder import INTERRUPTS, LabelSet, Observe, Recorder
 
@@ -152,7 +152,7 @@ class Attempts:
                 except BaseException as error:
                     self._raised(recorder, category, args, error, perf_counter() - start)
                     raise
-                self._answered(recorder, category, args, perf_counter() - start)
+                self._returned(recorder, category, args, value, perf_counter() - start)
                 return value
         else:
 
@@ -168,7 +168,7 @@ class Attempts:
                 except BaseException as error:
                     self._raised(recorder, category, args, error, perf_counter() - start)
                     raise
-                self._answered(recorder, category, args, perf_counter() - start)
+                self._returned(recorder, category, args, value, perf_counter() - start)
                 return value
 
         return attempted
@@ -190,9 +190,14 @@ class Attempts:
             recorder.faults.note(COMPONENT, "an HTTP attempt could not be followed", fault)
         return category
 
-    def _answered(self, recorder: Recorder, category: str, args: tuple[Any, ...], seconds: float) -> None:
-        """Record an attempt that went well. Never raises."""
+    def _returned(
+        self, recorder: Recorder, category: str, args: tuple[Any, ...], value: object, seconds: float
+    ) -> None:
+        """Record an attempt that returned. Never raises."""
         try:
+            if value.__class__ is str and _is_page(value):
+                self._page(recorder, category, seconds)
+                return
             succeeded = self._succeeded.get(category)
             if succeeded is None:
                 succeeded = self._succeeded[category] = _observer(recorder, category, "success")
@@ -206,6 +211,13 @@ class Attempts:
             raise
         except BaseException as fault:
             recorder.faults.note(COMPONENT, _UNRECORDED, fault)
+
+    def _page(self, recorder: Recorder, category: str, seconds: float) -> None:
+        """Record that a web page came though nothing was raised: not the API answered, and so the call failed."""
+        _observer(recorder, category, "error")(seconds)
+        around = call_around(self._client.slot)
+        if isinstance(around, ClientCall):
+            around.fail("exchange_unavailable")
 
     def _raised(
         self, recorder: Recorder, category: str, args: tuple[Any, ...], error: BaseException, seconds: float
@@ -221,6 +233,10 @@ class Attempts:
                 self._client.note_answer(headers)
             if reason == "rate_limit":
                 self._client.note_limit_reached()
+
+
+def _is_page(text: Any) -> bool:
+    return bool(text[:100].lstrip()[:1] == "<")
 
 
 def _category_around(client: Client) -> str:

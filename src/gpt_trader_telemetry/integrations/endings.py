@@ -1,10 +1,8 @@
 """What became of the orders of one call."""
 
-from collections.abc import Iterable
 from itertools import zip_longest
-from typing import Any, Final, cast
+from typing import Final, NamedTuple
 
-from gpt_trader_telemetry.instrument.site import NOTHING
 from gpt_trader_telemetry.reasons import Failed, Rejected
 
 Answer = Rejected | Failed | None
@@ -14,22 +12,53 @@ _UNMENTIONED: Final = Failed("error")
 """What became of an order that the answer to its batch does not mention."""
 
 
-def first_refused(answers: list[Answer]) -> Answer:
+class OfSide(NamedTuple):
+    """What became of one order of a batch whose answer says its side: answers come in any order."""
+
+    side: str
+    answer: Answer
+
+
+Answers = Answer | list[OfSide]
+"""What became of the orders of one call: one answer about all of them, or one for each that was answered."""
+
+
+def first_refused(answers: Answers) -> Answer:
     """Return what became of the first order that was not taken."""
-    return next((answer for answer in answers if answer is not None), None)
+    if not isinstance(answers, list):
+        return answers
+    return next((each.answer for each in answers if each.answer is not None), None)
 
 
-def matched(sides: list[str], answers: list[Answer]) -> Iterable[tuple[str, Answer]]:
-    """Pair the orders that were sent with what became of each; one answer is about all of them."""
-    if len(answers) == 1:
-        return [(side, answers[0]) for side in sides]
-    if len(sides) == 1:
-        return [(sides[0], answer) for answer in answers]
-    pairs = zip_longest(sides, answers, fillvalue=NOTHING)
-    return [
-        ("unknown" if side is NOTHING else side, _UNMENTIONED if answer is NOTHING else answer)
-        for side, answer in cast("Iterable[tuple[Any, Any]]", pairs)
-    ]
+def matched(sides: list[str], answers: Answers) -> list[tuple[str, Answer]]:
+    """Pair the orders that were sent, by their sides, with what became of each.
+
+    In the order in which they were sent, unless the sides that the answers say are others there. Then answers that say
+    a side are about orders of that side, and the others about those that are left.
+
+    >>> matched(["buy", "sell"], [OfSide("sell", None), OfSide("buy", Rejected("post_only"))])
+    [('sell', None), ('buy', Rejected(reason='post_only'))]
+    >>> matched(["buy", "sell"], [OfSide("unknown", None)])
+    [('buy', None), ('sell', Failed(reason='error'))]
+    """
+    if not isinstance(answers, list):
+        return [(side, answers) for side in sides]
+    # What says one side only, or none, of a batch, means each of its orders.
+    left = sides * max(1, len(answers)) if len(sides) == 1 else sides.copy()
+    others = answers
+    pairs: list[tuple[str, Answer]] = []
+    if not all(each.side in {"unknown", side} for side, each in zip(left, answers, strict=False)):
+        others = []
+        for each in answers:
+            if each.side in left:
+                left.remove(each.side)
+                pairs.append((each.side, each.answer))
+            else:
+                others.append(each)
+    for sent, other in zip_longest(left, others):
+        side = sent if sent not in {None, "unknown"} or other is None else other.side
+        pairs.append((side, _UNMENTIONED if other is None else other.answer))
+    return pairs
 
 
 def ending(answer: Answer) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from gpt_trader_telemetry.instrument.orders import spelled_side
 from gpt_trader_telemetry.instrument.site import NOTHING, Scope
 from gpt_trader_telemetry.instrument.verdicts import Classify, told
 from gpt_trader_telemetry.integrations.client import COMPONENT, Client
-from gpt_trader_telemetry.integrations.endings import Answer
+from gpt_trader_telemetry.integrations.endings import Answer, Answers, OfSide
 
 PREVIEW: Final = "preview"
 OF_ORDERS: Final = frozenset({SUBMIT, PREVIEW})
@@ -91,20 +91,24 @@ class Method:
                 return symbol if type(symbol) is str else None
         return None
 
-    def answers(self, value: object, within: Answer) -> list[Answer]:
+    def answers(self, value: object, within: Answer) -> Answers:
         """Judge what a call returned; where that says nothing, ``within`` does, what the last order in it came to.
 
         A classifier that fails says that all went well, and that is counted.
         """
         recorder = self.client.recorder
         if self._classify is None or value is NOTHING or recorder is None:
-            return [within]
+            return within
         with recorder.faults.shield(COMPONENT, "what a call returned could not be judged"):
             verdict = self._classify(value)
             if verdict is UNSAID:
-                return [within]
-            return [told(each) for each in verdict] if isinstance(verdict, list | tuple) else [told(verdict)]
-        return [None]
+                return within
+            return told(verdict) if not _is_of_batch(verdict) else [self._told(each) for each in verdict]
+        return None
+
+    def _told(self, verdict: Any) -> OfSide:
+        side, answer = verdict if isinstance(verdict, OfSide) else ("unknown", verdict)
+        return OfSide(spelled_side(side, self.client.slot), told(answer))
 
     def name_order(self, value: object, *scopes: Scope | None) -> None:
         """Tell the spans of these runs which order the returned value is about; no others have to be told."""
@@ -116,3 +120,7 @@ class Method:
             told_of = {name: said for name, said in self._identify(value).items() if type(said) in {str, int}}
             for scope in traced:
                 scope.identify(**told_of)
+
+
+def _is_of_batch(verdict: object) -> bool:
+    return isinstance(verdict, list) or type(verdict) is tuple

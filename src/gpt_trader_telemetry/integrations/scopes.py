@@ -88,7 +88,7 @@ class PlainCall(ClientCall):
 
     def finish(self, error: BaseException | None) -> None:
         """End the call and record it, once. Raises only what a signal handler raises meanwhile."""
-        if error is not None or self.closed:
+        if error is not None or self.closed or self._said is not None:
             super().finish(error)
             return
         # As with a decorated order: where nothing is around it, it stays in its context and must own nothing there.

@@ -7,6 +7,7 @@ comes back as an order, of which nothing is known.
 from collections.abc import Mapping
 from typing import Any
 
+from gpt_trader_telemetry.integrations.endings import OfSide
 from gpt_trader_telemetry.integrations.method import UNSAID
 from gpt_trader_telemetry.reasons import Failed, Rejected, reason_of_body
 
@@ -18,13 +19,13 @@ def verdict_on(value: Any, *, sent: bool = False) -> object:
 
     >>> verdict_on({"status": "rejected", "info": {"code": -2010, "msg": "Account has insufficient balance"}})
     Rejected(reason='insufficient_funds')
-    >>> verdict_on([{"id": "1", "status": None}])
-    [None]
+    >>> verdict_on([{"id": "1", "status": None, "side": "buy"}])
+    [OfSide(side='buy', answer=None)]
     >>> verdict_on({"id": None, "clientOrderId": None, "status": None, "info": {}}, sent=True)
     Failed(reason='exchange_unavailable')
     """
     if isinstance(value, list):
-        return [_verdict_on_order(order, sent=sent) for order in value]
+        return [OfSide(_side_of(order), _verdict_on_order(order, sent=sent)) for order in value]
     return _verdict_on_order(value, sent=sent) if isinstance(value, Mapping) else UNSAID
 
 
@@ -37,6 +38,11 @@ def _verdict_on_order(order: Any, *, sent: bool) -> Rejected | Failed | None:
     if order.get("status") == "rejected":
         return Rejected(reason_of_body(info) or "broker_rejected")
     return None
+
+
+def _side_of(order: Any) -> str:
+    side = order.get("side") if isinstance(order, Mapping) else None
+    return side if isinstance(side, str) else "unknown"
 
 
 def _is_page(info: Any) -> bool:
