@@ -206,6 +206,42 @@ def test_retries_of_ccxt_are_attempts_of_one_order(telemetry, kraken, exchange) 
     assert attempts(telemetry)["orders", "success"] == 1
 
 
+def test_only_what_one_request_tries_again_is_a_retry(telemetry, kraken, exchange) -> None:
+    """Also of the bot's own endpoints; what the bot calls again itself is another call."""
+    exchange.faults.script(status(503), on="Ticker")
+    with pytest.raises(Exception, match="503"):
+        kraken.fetch_ticker(SYMBOL)
+    kraken.fetch_ticker(SYMBOL)
+    assert retries(telemetry) == {}
+    kraken.options["maxRetriesOnFailure"] = 2
+    exchange.faults.script(status(503), on="Time")
+    kraken.publicGetTime()
+    kraken.fetch_ticker(SYMBOL)
+    exchange.faults.script(status(429), status(429), status(429), on="Ticker")
+    with pytest.raises(Exception, match="429"):
+        kraken.fetch_ticker(SYMBOL)
+    kraken.fetch_ticker(SYMBOL)
+    assert retries(telemetry) == {("other", "exchange_unavailable"): 1, ("market", "rate_limit"): 2}
+
+
+def test_requests_at_once_tell_their_retries_apart(telemetry, instrumented, exchange) -> None:
+    """In one task each, of which some fail at first."""
+
+    async def main() -> None:
+        client = instrumented.async_support.kraken(exchange.client(**OPTIONS))
+        try:
+            await client.load_markets()
+            client.options["maxRetriesOnFailure"] = 5
+            exchange.faults.script(*[status(503)] * 5, on="Ticker")
+            await asyncio.gather(*[client.fetch_ticker(SYMBOL) for _ in range(20)])
+        finally:
+            await client.close()
+
+    asyncio.run(main())
+    assert retries(telemetry) == {("market", "exchange_unavailable"): 5}
+    assert attempts(telemetry)["market", "success"] == 20
+
+
 def test_a_refusal_is_an_answer(telemetry, kraken, exchange) -> None:
     """The order was refused; the API worked."""
     exchange.faults.script(reject("insufficient_funds"), on="AddOrder")
