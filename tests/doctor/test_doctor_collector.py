@@ -12,7 +12,7 @@ import pytest
 from gpt_trader_telemetry import Settings
 from gpt_trader_telemetry.doctor.otlp import examine_collector
 from support.certificates import make_certificate
-from support.receivers import RECEIVERS, black_hole, closed_port, grpc_receiver, http_receiver
+from support.receivers import RECEIVERS, black_hole, free_port, grpc_receiver, http_receiver
 
 SECRET = "s3cr3t-t0ken-of-the-collector"
 
@@ -75,7 +75,7 @@ def test_a_receiver_that_refuses_is_a_problem(walk, protocol):
 @pytest.mark.parametrize("protocol", RECEIVERS)
 def test_a_dead_collector_is_told(walk, protocol):
     """Nobody listens: no export is tried."""
-    found = walk(examine_collector, settings(f"http://127.0.0.1:{closed_port()}", protocol))
+    found = walk(examine_collector, settings(f"http://127.0.0.1:{free_port()}", protocol))
     assert "nobody listens" in found.the("endpoint").said
     assert "OTEL_EXPORTER_OTLP_ENDPOINT" in found.the("endpoint").do
     assert found.the("export").status == "skipped"

@@ -9,7 +9,7 @@ from itertools import count
 
 from gpt_trader_telemetry import Settings, Telemetry
 from gpt_trader_telemetry.catalog import CATALOG, Kind
-from support.receivers import closed_port
+from support.receivers import free_port
 
 BY_ITSELF = (
     "gpt_trader_telemetry_",
@@ -135,7 +135,7 @@ def bot_of_everything() -> Iterator[str]:
     """Run the bot; yield the host and port that it serves metrics on."""
     settings = Settings(
         health_server_enabled=True, metrics_endpoint_enabled=True, health_port=0,
-        otlp_endpoint=f"http://127.0.0.1:{closed_port()}", otlp_timeout=0.05, export_interval=0.2,
+        otlp_endpoint=f"http://127.0.0.1:{free_port()}", otlp_timeout=0.05, export_interval=0.2,
     )  # fmt: skip
     with Telemetry(settings) as telemetry:
         everything = Everything(telemetry)

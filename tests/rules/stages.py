@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from operators_programs import free_port, served
+from operators_programs import served
 from trading_days import FACTOR, Bot, HandingOn
 
 from support.collector import Collector, find_collector
+from support.receivers import free_port
 
 MINUTE = 60 / FACTOR
 

@@ -236,7 +236,7 @@ def black_hole() -> Iterator[str]:
             connection.close()
 
 
-def closed_port() -> int:
+def free_port() -> int:
     """Return a port that nothing listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return listener.getsockname()[1]
