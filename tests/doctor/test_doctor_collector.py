@@ -3,8 +3,6 @@
 import contextlib
 import gzip
 import ssl
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import grpc
 import pytest
@@ -23,31 +21,10 @@ def settings(endpoint: str, protocol: str = "http/protobuf", **more) -> Settings
 
 @contextlib.contextmanager
 def answering(status: int, body: bytes = b"", headers=(), tls=None):
-    """Run an HTTP server that answers every POST alike."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.send_response(status)
-            for name, value in [("Content-Length", str(len(body))), *headers]:
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.handle_error = lambda *_: None
-    if tls is not None:
-        server.socket = tls.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    """Run a receiver that answers every request alike."""
+    with http_receiver(tls=tls) as received:
+        received.answering = status, dict(headers), body
+        yield received.endpoint
 
 
 @pytest.mark.parametrize("protocol", RECEIVERS)

@@ -2,13 +2,11 @@
 
 import json
 import re
-import threading
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,8 @@ from gpt_trader_telemetry.rules.alerts import alert_rules
 from gpt_trader_telemetry.rules.promql import Pace, span
 from gpt_trader_telemetry.rules.site import Site
 from gpt_trader_telemetry.thresholds import Thresholds
-from support.stores import PATIENCE, Store, alertmanager_on, prometheus_on
+from support.listening import served
+from support.stores import Store, alertmanager_on, prometheus_on
 
 DURATION = re.compile(r"^(\d+)(s|m|h|d)$")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -29,43 +28,6 @@ def quicker(text: str, factor: float) -> str:
     """Shorten a duration."""
     number, unit = DURATION.fullmatch(text).groups()
     return span(int(number) * SECONDS[unit] / factor)
-
-
-@contextmanager
-def served(
-    answer: Callable[[str, bytes], bytes], port: int = 0, *, host: str = "127.0.0.1"
-) -> Iterator[ThreadingHTTPServer]:
-    """Serve whatever is asked for from a function of the path and the body; 503 where that raises LookupError."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            try:
-                status, text = 200, answer(self.path, body)
-            except LookupError:
-                status, text = 503, b""
-            self.send_response(status)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            with suppress(OSError):
-                self.wfile.write(text)
-
-        do_POST = do_GET
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer((host, port), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(PATIENCE)
 
 
 class Heard:
@@ -171,7 +133,7 @@ def operators(
     heard = Heard()
     with ExitStack() as stack:
         receiver = stack.enter_context(served(heard.take))
-        webhook = f"http://127.0.0.1:{receiver.server_address[1]}"
+        webhook = f"http://{receiver}"
         (folder / "alertmanager.json").write_text(json.dumps(alertmanager_config(factor, webhook)))
         manager = stack.enter_context(alertmanager_on(folder / "alertmanager.json", folder))
         groups = [

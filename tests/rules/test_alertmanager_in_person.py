@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from operators_programs import Heard, alertmanager_config, served
+from operators_programs import Heard, alertmanager_config
 from promtool import COLLECTOR, alerting, committed
 
+from support.listening import served
 from support.stores import alertmanager_on
 
 pytestmark = pytest.mark.skipif(
@@ -75,7 +76,7 @@ def manager(tmp_path: Path) -> Iterator[Manager]:
     """Run one on the operator's file."""
     folder, heard = tmp_path, Heard()
     with served(heard.take) as receiver:
-        config = alertmanager_config(HURRY, f"http://127.0.0.1:{receiver.server_address[1]}")
+        config = alertmanager_config(HURRY, f"http://{receiver}")
         (folder / "alertmanager.yml").write_text(yaml.safe_dump(config))
         with alertmanager_on(folder / "alertmanager.yml", folder) as store:
             yield Manager(store.url, heard)
