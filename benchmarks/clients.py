@@ -1,15 +1,15 @@
 """What recording adds to a call of a real broker client, over loopback to an exchange in a process of its own."""
 
 import contextlib
-import multiprocessing
 import statistics
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from benchmarks.beside import served
 from benchmarks.harness import Row, compared, must_equal
 from benchmarks.series import pipeline_of, stop_folding
 from gpt_trader_telemetry import Settings, Telemetry
@@ -18,24 +18,7 @@ from gpt_trader_telemetry.integrations.ccxt.instrumentor import CcxtInstrumentor
 SYMBOL = "BTC/USD"
 
 
-@contextlib.contextmanager
-def exchange() -> Iterator[dict[str, Any]]:
-    """Run a paper exchange, and give what a client is to be made with."""
-    context = multiprocessing.get_context("spawn")
-    link, other = context.Pipe()
-    process = context.Process(target=_serve, args=(other,), daemon=True)
-    process.start()
-    other.close()
-    try:
-        yield link.recv()
-    finally:
-        link.close()
-        process.join(5)
-        if process.is_alive():
-            process.kill()
-
-
-def _serve(link: Connection) -> None:
+def _exchange(link: Connection) -> None:
     sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
     from exchanges.kraken import kraken_exchange  # noqa: PLC0415 - found only now
 
@@ -68,10 +51,10 @@ def run(*, quick: bool) -> list[Row]:
     import ccxt  # noqa: PLC0415 - costs a second, for this subject alone
 
     rounds, calls = (3, 20) if quick else (25, 150)
-    with exchange() as options, Telemetry(Settings()) as telemetry:
+    with served(_exchange) as link, Telemetry(Settings()) as telemetry:
         stop_folding(telemetry)
         CcxtInstrumentor().instrument(telemetry=telemetry)
-        client = ccxt.kraken(options)
+        client = ccxt.kraken(link.recv())
         client.load_markets()
         bare = bare_twin(client)
         ours, peer = [], []

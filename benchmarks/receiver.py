@@ -1,7 +1,6 @@
 """An OTLP receiver in a process of its own, so that its work is not counted as the sender's."""
 
 import contextlib
-import multiprocessing
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,6 +8,8 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+
+from benchmarks.beside import served
 
 Request = tuple[int, dict[str, int]]
 """The size of a request, and how many points of each metric it had."""
@@ -31,18 +32,8 @@ class Receiver:
 @contextlib.contextmanager
 def receiver() -> Iterator[Receiver]:
     """Run a receiver of OTLP over HTTP."""
-    context = multiprocessing.get_context("spawn")
-    link, other = context.Pipe()
-    process = context.Process(target=_serve, args=(other,), daemon=True)
-    process.start()
-    other.close()
-    try:
+    with served(_serve) as link:
         yield Receiver(link.recv(), link)
-    finally:
-        link.close()
-        process.join(5)
-        if process.is_alive():
-            process.kill()
 
 
 def _serve(link: Connection) -> None:

@@ -9,7 +9,7 @@ ROOT = Path(gpt_trader_telemetry.__file__).parent
 PACKAGE = "gpt_trader_telemetry"
 FLOORS = [
     {"_version", "errors", "process_end"},
-    {"thresholds", "runtime_data", "variables"},
+    {"thresholds", "runtime_data", "variables", "metric"},
     {"catalog", "settings"},
     {"reasons", "recording", "exported"},
     {"instrument", "pipeline", "health"},

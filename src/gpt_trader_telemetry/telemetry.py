@@ -35,19 +35,15 @@ from gpt_trader_telemetry.pipeline.delivery import Delivery, in_turn
 from gpt_trader_telemetry.pipeline.ticker import Ticker
 from gpt_trader_telemetry.process_end import AtProcessEnd
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
-from gpt_trader_telemetry.recording.recorder import Tap, each_of
+from gpt_trader_telemetry.recording.recorder import each_of
 from gpt_trader_telemetry.settings import Settings
 
 if TYPE_CHECKING:
-    from gpt_trader_telemetry.http.app import Handler
     from gpt_trader_telemetry.http.asgi import AsgiApp
     from gpt_trader_telemetry.http.endpoints import Endpoints
     from gpt_trader_telemetry.http.health_server import HealthServer
     from gpt_trader_telemetry.http.wsgi import WsgiApp
     from gpt_trader_telemetry.integrations.objects import ObjectT, Operation
-    from gpt_trader_telemetry.pipeline.borrowed import BorrowedPipeline
-    from gpt_trader_telemetry.pipeline.disabled import DisabledPipeline
-    from gpt_trader_telemetry.pipeline.own import OwnPipeline
 
 _SERVER_STOP_TIMEOUT: Final = 0.4
 _SAMPLE_INTERVAL: Final = 1.0
@@ -90,6 +86,7 @@ class Telemetry:
         from gpt_trader_telemetry.health.trading_history import TradingHistory
         from gpt_trader_telemetry.http.bot_routes import SAMPLED_AT_LEAST_EVERY, BotHealth
         from gpt_trader_telemetry.instrument.spans import Spans
+        from gpt_trader_telemetry.pipeline.choosing import pipeline_for
         from gpt_trader_telemetry.pipeline.traces import open_traces, provider_around
 
         if not isinstance(settings, Settings | None):
@@ -110,7 +107,7 @@ class Telemetry:
         tap, tracing = each_of(self.signals.tap, self._trading.tap), provider_around(self.settings, tracer_provider)
         # Exemplars are chosen once, here.
         traced = tracing is not None or self.settings.exports_traces
-        self._pipeline = _make_pipeline(self.settings, meter_provider, traced=traced, tap=tap)
+        self._pipeline = pipeline_for(self.settings, meter_provider, traced=traced, tap=tap)
         recorder = self._pipeline.recorder
         self._traces = open_traces(self.settings, tracing, self._pipeline.resource, recorder)
         if self._traces is not None:
@@ -146,11 +143,12 @@ class Telemetry:
         self._pipeline.recorder.faults.note("health", "a signal's source raised, so that the signal is UNKNOWN", error)
 
     def _open_endpoints(self) -> "Endpoints":
-        from gpt_trader_telemetry.http.bot_routes import bot_routes
+        from gpt_trader_telemetry.http.bot_routes import bot_routes, scrape_route
         from gpt_trader_telemetry.http.endpoints import Endpoints
 
         identity = {"service": self.settings.service_name, "instance": self._pipeline.instance_id}
-        routes = bot_routes(self._bot, self._metrics_route(), identity)
+        metrics = scrape_route(self.settings, self._pipeline.prometheus)
+        routes = bot_routes(self._bot, metrics, identity)
         try:
             endpoints = Endpoints(routes, self.settings, self._note_http_error)
         except ConfigurationError:
@@ -188,19 +186,6 @@ class Telemetry:
         """Return every endpoint as a WSGI app; see ``asgi_app``."""
         self._watch_performance()
         return self._endpoints.wsgi()
-
-    def _metrics_route(self) -> "Handler":
-        from gpt_trader_telemetry.http.app import metrics_route
-
-        prometheus = self._pipeline.prometheus
-        if not self.settings.metrics_endpoint_enabled:
-            return metrics_route(None)
-        if self.settings.telemetry_disabled:
-            return metrics_route(None, error="Telemetry disabled", hint="Unset OTEL_SDK_DISABLED")
-        if prometheus is None:
-            hint = "The MeterProvider given takes no further readers; scrape it by a reader of its own"
-            return metrics_route(None, error="Metrics endpoint unavailable", hint=hint)
-        return metrics_route(prometheus.render)
 
     def _note_http_error(self, error: BaseException) -> None:
         self._pipeline.recorder.faults.note("http", "a request could not be answered", error)
@@ -361,22 +346,6 @@ class Telemetry:
         To be checked: ``health.register("data_quality", partial(check_data_quality, telemetry.data_quality))``.
         """
         return self._pipeline.recorder.loads.copy()
-
-
-def _make_pipeline(
-    settings: Settings, meter_provider: MeterProvider | None, *, traced: bool, tap: Tap
-) -> "OwnPipeline | BorrowedPipeline | DisabledPipeline":
-    if settings.telemetry_disabled:
-        from gpt_trader_telemetry.pipeline.disabled import DisabledPipeline
-
-        return DisabledPipeline(settings, tap=tap)
-    if meter_provider is not None:
-        from gpt_trader_telemetry.pipeline.borrowed import BorrowedPipeline
-
-        return BorrowedPipeline(settings, meter_provider, tap=tap)
-    from gpt_trader_telemetry.pipeline.own import OwnPipeline
-
-    return OwnPipeline(settings, traced=traced, tap=tap)
 
 
 def _after_fork_in_child(telemetry: Telemetry) -> None:

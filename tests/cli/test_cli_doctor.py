@@ -12,7 +12,7 @@ from gpt_trader_telemetry import Settings, Telemetry
 from gpt_trader_telemetry.cli.main import main
 from gpt_trader_telemetry.doctor.finding import ok, problem, skipped, warning
 from gpt_trader_telemetry.doctor.telling import summary, told
-from support.receivers import closed_port
+from support.receivers import free_port
 
 SECRET = "s3cr3t-t0ken-that-is-long-enough"
 ELSEWHERE = ("--exporter", "--prometheus", "--alertmanager")
@@ -35,7 +35,7 @@ def doctor(capsys, monkeypatch, tmp_path):
 
 def test_json_holds_every_finding(doctor):
     """For programs: the same words, with counts."""
-    code, out, _ = doctor("--url", f"http://127.0.0.1:{closed_port()}", "--json")
+    code, out, _ = doctor("--url", f"http://127.0.0.1:{free_port()}", "--json")
     report = json.loads(out)
     assert code == 1
     assert report["counts"]["problem"] == 1
@@ -77,7 +77,7 @@ def test_no_secret_is_printed(doctor, monkeypatch, tmp_path):
     token.write_text(SECRET)
     monkeypatch.setenv("GPT_TRADER_HEALTH_TOKEN_FILE", str(token))
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", f"authorization=Bearer%20{SECRET}")
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://user:{SECRET}@127.0.0.1:{closed_port()}")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://user:{SECRET}@127.0.0.1:{free_port()}")
     with Telemetry(Settings(health_server_enabled=True, health_port=0)) as telemetry:
         for more in ((), ("--json",)):
             code, out, err = doctor("--url", telemetry.server.url.replace("//", f"//user:{SECRET}@"), *more)
@@ -91,7 +91,7 @@ def test_colour_is_for_terminals_that_want_it(tmp_path, no_color, coloured):
     """On a real terminal; NO_COLOR, if it is not empty, is obeyed."""
     reader, writer = pty.openpty()
     environment = {**os.environ, "NO_COLOR": no_color, "COLUMNS": "80"}
-    command = [sys.executable, "-m", "gpt_trader_telemetry.cli", "doctor", "--url", f"http://127.0.0.1:{closed_port()}"]
+    command = [sys.executable, "-m", "gpt_trader_telemetry.cli", "doctor", "--url", f"http://127.0.0.1:{free_port()}"]
     with subprocess.Popen(command, stdout=writer, cwd=tmp_path, env=environment) as process:
         os.close(writer)
         seen = b""

@@ -14,19 +14,13 @@ from gpt_trader_telemetry.rules.collectors import COLLECTOR_JOBS
 from gpt_trader_telemetry.rules.dashboard_fleet import fleet_rows
 from gpt_trader_telemetry.rules.site import Site
 from gpt_trader_telemetry.thresholds import Thresholds
-from support.collector import FILES, Collector, collecting, free_port
-from support.receivers import closed_port
-from support.stores import Store, running, wait_until
+from support.collector import FILES, Collector, collecting
+from support.receivers import free_port
+from support.stores import Store, prometheus_scraping, wait_until
 
 pytestmark = pytest.mark.skipif(
     shutil.which("prometheus") is None, reason="prometheus is not on this machine (Debian package: prometheus)"
 )
-SCRAPE = """
-global: {{scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 200ms}}
-rule_files: ["{rules}"]
-scrape_configs:
-"""
-JOB = '  - {{job_name: {job}, static_configs: [{{targets: ["127.0.0.1:{port}"]}}]}}\n'
 ALERTS = {f"{alert.name} {alert.severity}": alert for alert in alerts(Site()) if alert.name.startswith("Collector")}
 SHOWN = [
     query.expression for row in fleet_rows(Thresholds()) if row.title == "Collectors"
@@ -37,15 +31,8 @@ SHOWN = [
 
 def scraping(folder, **collectors: Collector):
     """Run a Prometheus with the operator's rules on what Collectors tell of themselves."""
-    text = SCRAPE.format(rules=FILES / "rules" / "generated.yml")
-    text += "".join(JOB.format(job=job.replace("_", "-"), port=one.ports["own"]) for job, one in collectors.items())
-    (folder / "prometheus.yml").write_text(text)
-    port = free_port()
-    command = [
-        "prometheus", f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'tsdb'}",
-        f"--web.listen-address=127.0.0.1:{port}",
-    ]  # fmt: skip
-    return running(command, port, ready="/-/ready", log=folder / "prometheus.log")
+    jobs = {job.replace("_", "-"): f"127.0.0.1:{one.ports['own']}" for job, one in collectors.items()}
+    return prometheus_scraping(folder, FILES / "rules" / "generated.yml", jobs)
 
 
 def fires(store: Store, name: str, severity: str = "warning") -> list[dict]:
@@ -68,12 +55,12 @@ def send(endpoint: str, times: int) -> list[Delivery]:
 
 def test_a_gateway_without_its_backend_and_an_agent_with_a_full_queue_are_told(tmp_path):
     """Both real, both refusing: each alert about delivery has something to say of the one that it is about."""
-    nowhere = f"http://127.0.0.1:{closed_port()}/api/v1/write"
+    nowhere = f"http://127.0.0.1:{free_port()}/api/v1/write"
     small = "exporters: {otlp_grpc: {sending_queue: {queue_size: 20_000, batch: {min_size: 1_000, max_size: 10_000}}}}"
     with (
         collecting(tmp_path / "gateway", "gateway.yaml", GPT_TRADER_REMOTE_WRITE=nowhere) as gateway,
         collecting(
-            tmp_path / "agent", "agent.yaml", extra=small, GPT_TRADER_GATEWAY=f"127.0.0.1:{closed_port()}"
+            tmp_path / "agent", "agent.yaml", extra=small, GPT_TRADER_GATEWAY=f"127.0.0.1:{free_port()}"
         ) as agent,
         scraping(tmp_path, gpt_trader_gateway=gateway, gpt_trader_collector=agent) as store,
     ):

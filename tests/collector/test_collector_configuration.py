@@ -9,7 +9,7 @@ import yaml
 from gpt_trader_telemetry import Delivery, Settings, Telemetry
 from support.certificates import make_certificate
 from support.collector import FILES, collecting, validate
-from support.receivers import closed_port
+from support.receivers import free_port
 from support.stores import wait_until
 
 AGENT, GATEWAY = ("agent.yaml",), ("gateway.yaml",)
@@ -107,7 +107,7 @@ def test_a_file_that_is_missing_ends_the_start_and_is_named(variable, secrets, t
 
 def test_a_gateway_that_cannot_be_reached_is_told_and_does_not_stop_the_agent(tmp_path):
     """The log names the exporter and the address, the Collector's own metrics count, the bot is served."""
-    port = closed_port()
+    port = free_port()
     with collecting(
         tmp_path / "agent", "agent.yaml", extra="service: {telemetry: {logs: {level: info}}}",
         GPT_TRADER_GATEWAY=f"127.0.0.1:{port}",
@@ -122,7 +122,7 @@ def test_a_gateway_that_cannot_be_reached_is_told_and_does_not_stop_the_agent(tm
 
 def test_a_backend_that_cannot_be_reached_is_told_to_whoever_sends(tmp_path):
     """A gateway keeps nothing, so it says no: the bot knows that it was not delivered, and the log knows why."""
-    port = closed_port()
+    port = free_port()
     store = f"http://127.0.0.1:{port}/api/v1/write"
     with collecting(tmp_path / "gateway", "gateway.yaml", GPT_TRADER_REMOTE_WRITE=store) as gateway:
         with Telemetry(Settings(otlp_endpoint=gateway.http, otlp_timeout=1)) as telemetry:

@@ -12,9 +12,9 @@ import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from gpt_trader_telemetry import Delivery, Settings, Telemetry
-from support.collector import Collector, collecting, free_port
+from support.collector import Collector, collecting
 from support.flood import pattern
-from support.receivers import closed_port
+from support.receivers import free_port
 from support.scraping import Scrape, scrape
 from support.stores import STORES, prometheus, wait_until
 
@@ -103,7 +103,7 @@ def test_the_bots_memory_does_not_grow_with_an_outage(caplog):
     caplog.set_level(logging.CRITICAL, "opentelemetry")  # pytest would keep every line that the exporter logs
     tracemalloc.start()
     try:
-        with bot(f"http://127.0.0.1:{closed_port()}") as telemetry:
+        with bot(f"http://127.0.0.1:{free_port()}") as telemetry:
             trader = Trader(telemetry)
             held = []
             for rounds in (1, 10):
@@ -122,7 +122,7 @@ def test_the_bots_memory_does_not_grow_with_an_outage(caplog):
 @pytest.mark.alone
 def test_decorated_calls_are_not_slower_without_a_collector(agent: Collector):
     """One bot's Collector answers, the other's does not; both make the same calls, in turns."""
-    with bot(agent.http, timeout=2 * MINUTE) as served, bot(f"http://127.0.0.1:{closed_port()}") as alone:
+    with bot(agent.http, timeout=2 * MINUTE) as served, bot(f"http://127.0.0.1:{free_port()}") as alone:
         traders = {"served": Trader(served), "alone": Trader(alone)}
         seconds = {name: [] for name in traders}
         for _ in range(150):
@@ -174,7 +174,7 @@ def test_a_queue_that_is_full_refuses_and_says_so(tmp_path):
     with collecting(
         tmp_path / "agent", "agent.yaml",
         extra="exporters: {otlp_grpc: {sending_queue: {queue_size: 20_000, batch: {min_size: 1_000, max_size: 10_000}}}}",
-        GPT_TRADER_GATEWAY=f"127.0.0.1:{closed_port()}",
+        GPT_TRADER_GATEWAY=f"127.0.0.1:{free_port()}",
     ) as agent, bot(agent.http, interval=3600, timeout=0.5) as telemetry:  # fmt: skip
         trader = Trader(telemetry)
         trader.trade(10)

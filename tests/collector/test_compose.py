@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from gpt_trader_telemetry import Delivery, Settings, Telemetry
-from support.collector import FILES, Collector, collecting, free_port
-from support.stores import PATIENCE, Store, running, wait_until
+from support.collector import FILES, Collector, collecting
+from support.stores import PATIENCE, alertmanager_on, prometheus_on, wait_until
 
 COMPOSE = FILES / "docker-compose.yaml"
 SERVICES = yaml.safe_load(COMPOSE.read_text())["services"]
@@ -134,12 +134,7 @@ def prometheus_of_compose(folder: Path, agent: Collector):
     for name, port in {"collector:8889": "shown", "collector:8888": "own"}.items():
         text = text.replace(name, f"127.0.0.1:{agent.ports[port]}")
     path.write_text(text)
-    port = free_port()
-    command = [
-        "prometheus", f"--config.file={path}", f"--storage.tsdb.path={folder / 'data'}",
-        f"--web.listen-address=127.0.0.1:{port}",
-    ]  # fmt: skip
-    return running(command, port, ready="/-/ready", log=folder / "prometheus.log")
+    return prometheus_on(path, folder)
 
 
 def test_alertmanager_runs_on_the_very_file_and_pages_for_what_pages(tmp_path):
@@ -157,13 +152,7 @@ def test_alertmanager_runs_on_the_very_file_and_pages_for_what_pages(tmp_path):
     route = ("config", "routes", "test", f"--config.file={config}")
     assert amtool(*route, "alertname=OrderErrorRateHigh", "severity=critical").strip() == "tickets"
     assert amtool(*route, "alertname=BotDown", "severity=critical", "page=true").strip() == "pager"
-    port = free_port()
-    command = [
-        "prometheus-alertmanager", f"--config.file={config}", f"--storage.path={tmp_path / 'data'}",
-        f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=",
-    ]  # fmt: skip
-    with running(command, port, ready="/-/ready", log=tmp_path / "alertmanager.log") as server:
-        assert isinstance(server, Store)
+    with alertmanager_on(config, tmp_path) as server:
         assert "tickets" in amtool("config", "show", f"--alertmanager.url={server.url}")
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gpt_trader_telemetry.doctor.plan import Plan, Server
-from support.receivers import closed_port
+from support.receivers import free_port
 
 
 class Findings(list):
@@ -27,7 +27,7 @@ class Findings(list):
 @pytest.fixture
 def plan() -> Plan:
     """Nobody listens anywhere, and no time passes between two scrapes."""
-    nobody = Server(f"http://127.0.0.1:{closed_port()}")
+    nobody = Server(f"http://127.0.0.1:{free_port()}")
     return Plan(
         bot=nobody, exporter=nobody, prometheus=nobody, alertmanager=nobody, timeout=5.0, sleep=lambda _seconds: None
     )

@@ -11,7 +11,7 @@ from gpt_trader_telemetry.doctor.plan import Server
 from gpt_trader_telemetry.http.app import Response, json_response
 from gpt_trader_telemetry.http.health_server import start_health_server
 from support.certificates import make_certificate
-from support.receivers import black_hole, closed_port
+from support.receivers import black_hole, free_port
 
 TOKEN = "correct-horse-battery-staple"
 
@@ -178,7 +178,7 @@ def test_a_bot_that_ends_between_the_scrapes_is_told(walk):
 
 def test_errors_kept_away_from_the_bot_are_told(walk):
     """By component; and exports that failed."""
-    with serving(otlp_endpoint=f"http://127.0.0.1:{closed_port()}", otlp_timeout=0.05) as telemetry:
+    with serving(otlp_endpoint=f"http://127.0.0.1:{free_port()}", otlp_timeout=0.05) as telemetry:
         telemetry.record_counter("gpt_trader_guard_trips_total", 1, {"nonsense": "x"})
         telemetry.flush(5)
         found = walk(examine_bot, bot=at(telemetry))

@@ -3,8 +3,6 @@
 import contextlib
 import gzip
 import ssl
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import grpc
 import pytest
@@ -12,7 +10,7 @@ import pytest
 from gpt_trader_telemetry import Settings
 from gpt_trader_telemetry.doctor.otlp import examine_collector
 from support.certificates import make_certificate
-from support.receivers import RECEIVERS, black_hole, closed_port, grpc_receiver, http_receiver
+from support.receivers import RECEIVERS, black_hole, free_port, grpc_receiver, http_receiver
 
 SECRET = "s3cr3t-t0ken-of-the-collector"
 
@@ -23,31 +21,10 @@ def settings(endpoint: str, protocol: str = "http/protobuf", **more) -> Settings
 
 @contextlib.contextmanager
 def answering(status: int, body: bytes = b"", headers=(), tls=None):
-    """Run an HTTP server that answers every POST alike."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.send_response(status)
-            for name, value in [("Content-Length", str(len(body))), *headers]:
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.handle_error = lambda *_: None
-    if tls is not None:
-        server.socket = tls.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    """Run a receiver that answers every request alike."""
+    with http_receiver(tls=tls) as received:
+        received.answering = status, dict(headers), body
+        yield received.endpoint
 
 
 @pytest.mark.parametrize("protocol", RECEIVERS)
@@ -75,7 +52,7 @@ def test_a_receiver_that_refuses_is_a_problem(walk, protocol):
 @pytest.mark.parametrize("protocol", RECEIVERS)
 def test_a_dead_collector_is_told(walk, protocol):
     """Nobody listens: no export is tried."""
-    found = walk(examine_collector, settings(f"http://127.0.0.1:{closed_port()}", protocol))
+    found = walk(examine_collector, settings(f"http://127.0.0.1:{free_port()}", protocol))
     assert "nobody listens" in found.the("endpoint").said
     assert "OTEL_EXPORTER_OTLP_ENDPOINT" in found.the("endpoint").do
     assert found.the("export").status == "skipped"

@@ -12,7 +12,7 @@ from gpt_trader_telemetry.doctor.plan import Plan, Server
 from gpt_trader_telemetry.doctor.telling import summary, told
 from gpt_trader_telemetry.http.app import Response
 from gpt_trader_telemetry.http.health_server import start_health_server
-from support.receivers import closed_port
+from support.receivers import free_port
 
 AREAS = ["Settings", "Bot", "Files", "Exporter", "Collector", "Prometheus", "Alertmanager"]
 PATHS = (
@@ -57,7 +57,7 @@ def test_whatever_servers_answer_every_area_is_told(hostile, said, success):
         answers[path] = json.dumps(wrapped).encode()
     plan = Plan(
         bot=server, exporter=server, prometheus=server, alertmanager=server, wait=0.001,
-        variables={"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{closed_port()}"},
+        variables={"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}"},
     )  # fmt: skip
     found = list(examine(plan))
     assert list(dict.fromkeys(one.area for one in found)) == AREAS
@@ -72,7 +72,7 @@ def test_one_area_that_cannot_be_understood_does_not_hide_the_others(hostile):
     answers.clear()
     answers["/api/v2/status"] = b'{"versionInfo": {"version": 7}}'
     answers["/api/v2/silences"] = b"[1, 2]"
-    nobody = Server(f"http://127.0.0.1:{closed_port()}")
+    nobody = Server(f"http://127.0.0.1:{free_port()}")
     found = list(examine(Plan(bot=nobody, exporter=nobody, prometheus=nobody, alertmanager=server)))
     assert found[-1].said == "what is there cannot be understood (AttributeError)"
     assert found[-1].status == "problem"

@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import shutil
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -17,15 +16,10 @@ from sybil import Document
 from documents.pages import ROOT, documents, read
 from documents.shell import Shell
 from gpt_trader_telemetry import Telemetry
+from support.receivers import free_port
 
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 PAGES = [page for page in documents() if page != TUTORIAL]
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 
 from gpt_trader_telemetry import Settings, Telemetry
 from gpt_trader_telemetry.catalog import CATALOG, Kind
-from support.receivers import closed_port
+from support.listening import served
+from support.receivers import free_port
 
 BY_ITSELF = (
     "gpt_trader_telemetry_",
@@ -135,7 +135,7 @@ def bot_of_everything() -> Iterator[str]:
     """Run the bot; yield the host and port that it serves metrics on."""
     settings = Settings(
         health_server_enabled=True, metrics_endpoint_enabled=True, health_port=0,
-        otlp_endpoint=f"http://127.0.0.1:{closed_port()}", otlp_timeout=0.05, export_interval=0.2,
+        otlp_endpoint=f"http://127.0.0.1:{free_port()}", otlp_timeout=0.05, export_interval=0.2,
     )  # fmt: skip
     with Telemetry(settings) as telemetry:
         everything = Everything(telemetry)
@@ -149,25 +149,9 @@ def exporter_stand_in(prefix: str) -> Iterator[str]:
     """Serve the exporter's series, counters growing with each scrape; yield the host and port."""
     scrapes = count(1)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            lines = EXPORTED.format(now=time.time(), n=next(scrapes)).splitlines()
-            body = "".join(f"{prefix}_{line}\n" for line in lines).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def answer(_path: str, _body: bytes) -> bytes:
+        lines = EXPORTED.format(now=time.time(), n=next(scrapes)).splitlines()
+        return "".join(f"{prefix}_{line}\n" for line in lines).encode()
 
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with served(answer) as address:
+        yield address

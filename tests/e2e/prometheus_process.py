@@ -1,76 +1,21 @@
 """A real Prometheus server of the test's own, and the arithmetic of its query language."""
 
-import json
-import re
-import subprocess
-import threading
-import urllib.parse
-import urllib.request
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from paper_process import PATIENCE, wait_for
+from support.stores import Store, prometheus_scraping
 
 Labels = frozenset[tuple[str, str]]
 Samples = list[tuple[float, float]]
 
-CONFIG = """
-global:
-  scrape_interval: 200ms
-  scrape_timeout: 200ms
-  evaluation_interval: 500ms
-rule_files:
-  - {rules}
-scrape_configs:
-  - job_name: gpt-trader
-    static_configs:
-      - targets: ["{target}"]
-"""
-
 
 class Prometheus:
-    """A server that scrapes one target; ask it with ``query``."""
+    """A server; ask it with ``query``."""
 
-    def __init__(self, folder: Path, rules: Path, target: str) -> None:
-        config = folder / "prometheus.yml"
-        config.write_text(CONFIG.format(rules=rules, target=target))
-        self.process = subprocess.Popen(
-            [
-                "prometheus",
-                f"--config.file={config}",
-                f"--storage.tsdb.path={folder / 'data'}",
-                "--web.listen-address=127.0.0.1:0",
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.log: list[str] = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        found = wait_for(self._listening, "address that Prometheus listens on")
-        self.url = f"http://{found}"
-        wait_for(lambda: any("ready to receive" in line for line in self.log) or None, "readiness of Prometheus")
-
-    def _read(self) -> None:
-        for line in self.process.stderr:
-            self.log.append(line.rstrip("\n"))
-
-    def _listening(self) -> str | None:
-        assert self.process.poll() is None, "\n".join(self.log)
-        found = (re.search(r'msg="Listening on" address=(127\.0\.0\.1:\d+)', line) for line in list(self.log))
-        return next((match[1] for match in found if match), None)
-
-    def get(self, path: str, **parameters: object) -> Any:
-        """Ask the HTTP API."""
-        query = urllib.parse.urlencode(parameters)
-        with urllib.request.urlopen(f"{self.url}/api/v1/{path}?{query}", timeout=PATIENCE) as answer:
-            body = json.load(answer)
-        assert body["status"] == "success", body
-        return body["data"]
+    def __init__(self, store: Store) -> None:
+        self.url, self.get = store.url, store.get
 
     def query(self, expression: str, at: float | None = None) -> dict[Labels, float]:
         """Evaluate an expression; every label but job and instance tells the results apart."""
@@ -83,30 +28,16 @@ class Prometheus:
         result = self.get("query", query=f"{selector}[5m]", time=f"{at:.3f}")["result"]
         return {_labels(item["metric"]): [(time, float(value)) for time, value in item["values"]] for item in result}
 
-    def end(self) -> None:
-        """End this server, and no other."""
-        self.process.terminate()
-        try:
-            self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(PATIENCE)
-        self._reader.join(PATIENCE)
-        self.process.stderr.close()
-
 
 def _labels(metric: dict[str, str]) -> Labels:
     return frozenset((name, value) for name, value in metric.items() if name not in {"job", "instance", "__name__"})
 
 
 @contextmanager
-def scraping(folder: Path, rules: Path, target: str) -> Iterator[Prometheus]:
-    """Run a server; it is ended in any case."""
-    server = Prometheus(folder, rules, target)
-    try:
-        yield server
-    finally:
-        server.end()
+def scraping(folder: Path, rules: Path, jobs: Mapping[str, str], more: str = "") -> Iterator[Prometheus]:
+    """Run a server with some rules on jobs of one target each; ``more`` ends its configuration."""
+    with prometheus_scraping(folder, rules, jobs, more) as store:
+        yield Prometheus(store)
 
 
 def increase(samples: Samples, at: float, window: float = 300.0) -> float:

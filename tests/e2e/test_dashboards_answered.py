@@ -6,7 +6,6 @@ import shutil
 from contextlib import ExitStack
 from pathlib import Path
 
-import prometheus_process
 import pytest
 from emitting_everything import bot_of_everything, exporter_stand_in
 from paper_process import running, wait_for
@@ -18,19 +17,6 @@ pytestmark = pytest.mark.skipif(
 COLLECTOR = Path(__file__).parents[2] / "collector"
 FILES = sorted((COLLECTOR / "grafana" / "dashboards").glob("*.json"))
 FLEET = "grafana/dashboards/gpt-trader-fleet.json"
-CONFIG = """
-global: {{scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 500ms}}
-rule_files: ["{rules}"]
-scrape_configs:
-  - job_name: everything
-    static_configs: [{{targets: ["EVERYTHING"]}}]
-  - job_name: gpt-trader
-    static_configs: [{{targets: ["{target}"]}}]
-  - job_name: gpt-trader-exporter
-    static_configs: [{{targets: ["EXPORTER"]}}]
-  - job_name: renamed-exporter
-    static_configs: [{{targets: ["RENAMED"]}}]
-"""
 EXPORTERS_ALONE = "From the exporter"
 """How the panels begin that no bot fills by itself."""
 
@@ -78,12 +64,11 @@ def prometheus(tmp_path_factory) -> Prometheus:
         everything, exporter = enter(bot_of_everything()), enter(exporter_stand_in("coinbase_trader"))
         renamed = enter(exporter_stand_in("my_desk"))
         paper = enter(running("--tick", "0.02", "--faults", "reject=0.2,rate_limit=0.05,unavailable=0.05"))
-        config = CONFIG.replace("EVERYTHING", everything).replace("EXPORTER", exporter).replace("RENAMED", renamed)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(prometheus_process, "CONFIG", config)
-            target = paper.url.removeprefix("http://").removesuffix("/metrics")
-            rules = COLLECTOR / "rules" / "playbook.yml"
-            server = enter(scraping(tmp_path_factory.mktemp("prometheus"), rules, target))
+        target = paper.url.removeprefix("http://").removesuffix("/metrics")
+        jobs = {
+            "everything": everything, "gpt-trader": target, "gpt-trader-exporter": exporter, "renamed-exporter": renamed,
+        }  # fmt: skip
+        server = enter(scraping(tmp_path_factory.mktemp("prometheus"), COLLECTOR / "rules" / "playbook.yml", jobs))
         wait_for(lambda: all_there(server) or None, "some scrapes of each target")
         yield server
 

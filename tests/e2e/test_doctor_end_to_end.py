@@ -4,24 +4,22 @@ import contextlib
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
-import prometheus_process
 import pytest
 from paper_process import PATIENCE, running, wait_for
 from prometheus_process import scraping
 
-from gpt_trader_telemetry.doctor.asking import Trouble, ask
 from gpt_trader_telemetry.doctor.examine import examine
 from gpt_trader_telemetry.doctor.plan import Plan, Server
 from gpt_trader_telemetry.http.app import Response
 from gpt_trader_telemetry.http.health_server import start_health_server
-from support.receivers import closed_port
+from support.receivers import free_port
+from support.stores import alertmanager_on
 
 PROGRAMS = ("prometheus", "prometheus-alertmanager")
 MISSING = [tool for tool in PROGRAMS if shutil.which(tool) is None]
@@ -29,12 +27,7 @@ pytestmark = pytest.mark.skipif(
     bool(MISSING), reason=f"{' and '.join(MISSING)} not on this machine (Debian packages of these names)"
 )
 RULES = Path(__file__).parents[2] / "collector" / "rules" / "playbook.yml"
-ALERTING = """
-alerting:
-  alertmanagers:
-    - static_configs:
-        - targets: ["ALERTMANAGER"]
-"""
+ALERTING = 'alerting: {{alertmanagers: [{{static_configs: [{{targets: ["{}"]}}]}}]}}'
 CALM = {
     f"GPT_TRADER_{signal}_{level}": "1"
     for signal in ("ORDER_ERROR_RATE", "ORDER_RETRY_RATE")
@@ -44,56 +37,31 @@ CALM = {
 FAULTS = "late=0.1,late_seconds=0.01,reject=0.1,rate_limit=0.02,unavailable=0.01,drop=0,hang=0"
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def alertmanager(tmp_path_factory):
     """A real Alertmanager's address."""
-    folder, port = tmp_path_factory.mktemp("alertmanager"), free_port()
+    folder = tmp_path_factory.mktemp("alertmanager")
     (folder / "alertmanager.yml").write_text("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")
-    process = subprocess.Popen(
-        [
-            "prometheus-alertmanager", f"--config.file={folder / 'alertmanager.yml'}",
-            f"--storage.path={folder / 'data'}", f"--web.listen-address=127.0.0.1:{port}",
-            "--cluster.listen-address=",
-        ],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    server = Server(f"http://127.0.0.1:{port}", given=True)
-
-    def up() -> bool | None:
-        try:
-            return ask(server.url, "/-/ready", seconds=1).status == 200 or None
-        except Trouble:
-            return None
-
-    try:
-        wait_for(up, "Alertmanager")
-        yield server
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
+    with alertmanager_on(folder / "alertmanager.yml", folder) as server:
+        yield Server(server.url, given=True)
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory, alertmanager):
     """The paper bot scraped by a Prometheus that alerts: a plan to look at it all."""
     folder, port = tmp_path_factory.mktemp("prometheus"), free_port()
-    alerting = ALERTING.replace("ALERTMANAGER", alertmanager.url.netloc)
     with contextlib.ExitStack() as running_programs:
         bot = running_programs.enter_context(running("--tick", "0.01", "--faults", FAULTS, "--port", str(port), **CALM))
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(prometheus_process, "CONFIG", prometheus_process.CONFIG + alerting)
-            server = running_programs.enter_context(scraping(folder, RULES, f"127.0.0.1:{port}"))
+        target = {"gpt-trader": f"127.0.0.1:{port}"}
+        server = running_programs.enter_context(
+            scraping(folder, RULES, target, ALERTING.format(alertmanager.url.netloc))
+        )
         wait_for(lambda: sum(server.query("gpt_trader_order_submission_total").values()) or None, "a scraped order")
         wait_for(lambda: server.get("alertmanagers")["activeAlertmanagers"] or None, "the Alertmanager's discovery")
         yield (
             Plan(
                 bot=Server(bot.url.removesuffix("/metrics"), given=True),
-                exporter=Server(f"http://127.0.0.1:{closed_port()}"),
+                exporter=Server(f"http://127.0.0.1:{free_port()}"),
                 prometheus=Server(server.url, given=True),
                 alertmanager=alertmanager,
                 timeout=10.0,
@@ -139,12 +107,12 @@ def test_servers_mixed_up_are_told(stack):
 
 def test_a_target_that_is_down_is_told_with_prometheus_own_words(tmp_path):
     """Nobody answers the scrape, an alert fires, no Alertmanager hears it: each is told by itself."""
-    port, rules = closed_port(), tmp_path / "own.yml"
+    port, rules = free_port(), tmp_path / "own.yml"
     rules.write_text(
         "groups: [{name: own, rules: [{alert: Always, expr: 'vector(1)'}, "
         "{alert: Broken, expr: 'gpt_trader_open_orders > 5'}]}]\n"
     )
-    with scraping(tmp_path, rules, f"127.0.0.1:{port}") as server:
+    with scraping(tmp_path, rules, {"gpt-trader": f"127.0.0.1:{port}"}) as server:
         wait_for(lambda: server.get("alerts")["alerts"] or None, "an alert")
         wait_for(lambda: server.query("up == 0") or None, "a failed scrape")
         nobody = Server(f"http://127.0.0.1:{port}")
@@ -168,14 +136,10 @@ def test_a_target_that_is_down_is_told_with_prometheus_own_words(tmp_path):
     )
 
 
-HANDED_ON = """
-  - job_name: collector
-    honor_labels: true
-    static_configs: [{{targets: ["{target}"]}}]
-"""
+HANDED_ON = '  - {{job_name: collector, honor_labels: true, static_configs: [{{targets: ["{}"]}}]}}'
 
 
-def test_a_bot_whose_last_words_the_collector_hands_on_is_told_as_dead(tmp_path, monkeypatch):
+def test_a_bot_whose_last_words_the_collector_hands_on_is_told_as_dead(tmp_path):
     """Its series are there, and the Collector answers; only the heartbeat's age tells, by the bot's own interval."""
     ended = time.time() - 100
     line = f'gpt_trader_telemetry_heartbeat_timestamp_seconds{{job="gpt-trader",instance="ended"}} {ended}\n'
@@ -184,11 +148,9 @@ def test_a_bot_whose_last_words_the_collector_hands_on_is_told_as_dead(tmp_path,
         return Response(200, {"content-type": "text/plain; version=0.0.4"}, line.encode())
 
     collector = start_health_server({"/metrics": answer}, host="127.0.0.1", port=0)
-    beginning = prometheus_process.CONFIG.partition("  - job_name")[0]
-    monkeypatch.setattr(prometheus_process, "CONFIG", beginning + HANDED_ON)
-    nobody = Server(f"http://127.0.0.1:{closed_port()}")
+    nobody = Server(f"http://127.0.0.1:{free_port()}")
     try:
-        with scraping(tmp_path, RULES, collector.url.removeprefix("http://")) as server:
+        with scraping(tmp_path, RULES, {}, HANDED_ON.format(collector.url.removeprefix("http://"))) as server:
             wait_for(lambda: server.query("gpt_trader_telemetry_heartbeat_timestamp_seconds") or None, "its series")
             plan = Plan(
                 bot=nobody, exporter=nobody, alertmanager=nobody, prometheus=Server(server.url), timeout=10.0,

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import socket
 import subprocess
 import urllib.request
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from prometheus_process import Labels, Prometheus, Samples, bucketed, increase, 
 from gpt_trader_telemetry import Settings, Telemetry
 from gpt_trader_telemetry.catalog import CATALOG, LATENCY_BUCKETS, Kind
 from gpt_trader_telemetry.instrument.process import ProcessUsage
+from support.receivers import free_port
 from support.scraping import TEXT, Scrape, parse
 
 MISSING = [tool for tool in ("prometheus", "promtool") if shutil.which(tool) is None]
@@ -67,7 +67,7 @@ def story(tmp_path_factory) -> Story:
     """Let Prometheus wait for the bot, watch it trade, see it rest, and see it go."""
     folder = tmp_path_factory.mktemp("prometheus")
     port, path = free_port(), folder / "ledger.json"
-    with scraping(folder, RULES, f"127.0.0.1:{port}") as server:
+    with scraping(folder, RULES, {"gpt-trader": f"127.0.0.1:{port}"}) as server:
         down = {"before": wait_for(lambda: server.query(DOWN) or None, "a failed scrape")}
         options = (*OPTIONS, "--faults", FAULTS, "--port", str(port), "--ledger", str(path))
         with running(*options) as bot:
@@ -84,12 +84,6 @@ def story(tmp_path_factory) -> Story:
             assert bot.stop()[0] == 0
         down["after"] = wait_for(lambda: server.query(DOWN) or None, "a failed scrape at the end")
         yield told
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on: Prometheus is to know it before the bot takes it."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 def labelled(**labels: str) -> Labels:

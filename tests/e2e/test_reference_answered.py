@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import prometheus_process
 import pytest
 from emitting_everything import bot_of_everything
 from paper_process import running, wait_for
@@ -29,17 +28,6 @@ pytestmark = pytest.mark.skipif(
 )
 ROOT = Path(__file__).parents[2]
 DOCS = [ROOT / "docs" / name for name in ("runbooks.md", "playbook.md")]
-CONFIG = """
-global: {{scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 500ms}}
-rule_files: ["{rules}"]
-scrape_configs:
-  - job_name: everything
-    static_configs: [{{targets: ["EVERYTHING"]}}]
-  - job_name: gpt-trader
-    static_configs: [{{targets: ["{target}"]}}]
-  - job_name: gpt-trader-exporter
-    static_configs: [{{targets: ["EXPORTER"]}}]
-"""
 QUERY = re.compile(
     r"(sum|max|histogram_quantile|sort_desc|last_over_time|max_over_time|time\(\)|ALERTS|\w+_trader[_:])"
 )
@@ -88,11 +76,9 @@ def desk(tmp_path_factory):
         paper = enter(running("--tick", "0.02"))
         target = paper.url.removeprefix("http://").removesuffix("/metrics")
         exported = exporter.until_caught_up().url.removeprefix("http://")
-        config = CONFIG.replace("EVERYTHING", everything).replace("EXPORTER", exported)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(prometheus_process, "CONFIG", config)
-            rules = ROOT / "collector" / "rules" / "*.yml"
-            server = enter(scraping(tmp_path_factory.mktemp("prometheus"), rules, target))
+        jobs = {"everything": everything, "gpt-trader": target, "gpt-trader-exporter": exported}
+        rules = ROOT / "collector" / "rules" / "*.yml"
+        server = enter(scraping(tmp_path_factory.mktemp("prometheus"), rules, jobs))
         wait_for(lambda: server.query("count(sum_over_time(up[1m]) >= 5) == 3") or None, "scrapes of each target")
         places = {
             r"(127\.0\.0\.1|localhost):8080": target,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from support.receivers import RECEIVERS, Received, black_hole, closed_port, http_receiver
+from support.receivers import RECEIVERS, Received, black_hole, free_port, http_receiver
 from support.scraping import TEXT, parse
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -246,7 +246,7 @@ def unanswered() -> dict[str, tuple[Ended, float]]:
         assert ask(f"{base}/orders", {"side": "buy", "quantity": 1}) == (200, '{"accepted":true}')
         processes = {
             "script, silence": start("push_and_exit.py", **{ENDPOINT: hole}),
-            "script, closed": start("push_and_exit.py", **{ENDPOINT: f"http://127.0.0.1:{closed_port()}"}),
+            "script, closed": start("push_and_exit.py", **{ENDPOINT: f"http://127.0.0.1:{free_port()}"}),
             "pool, silence": start("worker_pool.py", "fork", **{ENDPOINT: hole}),
             "service, silence": service,
         }

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from health_bench import Bench, eventually, our_threads
+from health_bench import Bench, our_threads
 
 from gpt_trader_telemetry.health import Health
+from support.timing import eventually
 
 
 @pytest.fixture

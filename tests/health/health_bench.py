@@ -1,8 +1,7 @@
-"""A Health under the test's own clock, and waiting for what happens in threads."""
+"""A Health under the test's own clock, and checks of every temper."""
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,26 +9,7 @@ from typing import Any
 from gpt_trader_telemetry.health.entry import Entry
 from gpt_trader_telemetry.health.registry import Health
 from gpt_trader_telemetry.recording.current import Slot
-
-PATIENCE = 10.0
-
-
-class Clock:
-    """Seconds that pass only when told to."""
-
-    def __init__(self, now: float = 1000.0) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def eventually(holds: Callable[[], object], patience: float = PATIENCE) -> None:
-    """Wait for something that another thread does; real time, but no longer than it takes."""
-    deadline = time.monotonic() + patience
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.0005)
+from support.timing import Clock, eventually
 
 
 class Bench:

@@ -11,11 +11,12 @@ from functools import partial
 from typing import Any
 
 import pytest
-from health_bench import call_on, eventually, loop_in_a_thread
+from health_bench import call_on, loop_in_a_thread
 
 from gpt_trader_telemetry.errors import UsageError
 from gpt_trader_telemetry.health import Health, Status
 from gpt_trader_telemetry.health.loops import Visit
+from support.timing import eventually
 
 
 def status_of(health: Health, name: str = "check") -> Status:

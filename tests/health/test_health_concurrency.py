@@ -6,9 +6,9 @@ import time
 from typing import Any
 
 import pytest
-from health_bench import eventually
 
 from gpt_trader_telemetry.health import CheckReport, Health, Status
+from support.timing import eventually
 
 
 def test_registering_and_unregistering_from_many_threads_keeps_everything_consistent(health: Health) -> None:

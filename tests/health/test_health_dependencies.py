@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from health_bench import Bench, Hanging, eventually, released
+from health_bench import Bench, Hanging, released
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpt_trader_telemetry.health import Status
+from support.timing import eventually
 
 Graph = dict[str, tuple[str, ...]]
 

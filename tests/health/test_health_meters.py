@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from health_bench import Bench, Hanging, eventually
+from health_bench import Bench, Hanging
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
@@ -11,6 +11,7 @@ from gpt_trader_telemetry import Settings, Telemetry
 from gpt_trader_telemetry.health import Performance
 from gpt_trader_telemetry.recording.current import Slot
 from support.scraping import scrape
+from support.timing import eventually
 
 
 @pytest.fixture

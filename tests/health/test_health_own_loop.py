@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from health_bench import Bench, Blocking, Hanging, call_on, eventually, loop_in_a_thread, our_threads, released
+from health_bench import Bench, Blocking, Hanging, call_on, loop_in_a_thread, our_threads, released
 
 from gpt_trader_telemetry.health import CheckReport, Health, Status
+from support.timing import eventually
 
 DESCRIPTORS = Path("/proc/self/fd")
 

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from health_bench import Bench, eventually, our_threads
+from health_bench import Bench, our_threads
 
 from gpt_trader_telemetry.errors import UsageError
 from gpt_trader_telemetry.health import Health, HealthCheckResult, Overall, Severity, Status
+from support.timing import eventually
 
 
 def fine() -> None:

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from health_bench import Bench, Hanging, eventually, our_threads, released
+from health_bench import Bench, Hanging, our_threads, released
 
 from gpt_trader_telemetry.health import Health, Severity, Status
+from support.timing import eventually
 
 HOUR = 3600.0
 

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from health_bench import eventually
 
 from gpt_trader_telemetry.errors import UsageError
 from gpt_trader_telemetry.health import Health, LoopWatchdog, Severity, Status
 from gpt_trader_telemetry.health.frames import blocked_at, stack_of
+from support.timing import eventually
 
 
 class Blocker:

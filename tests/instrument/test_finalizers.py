@@ -2,57 +2,26 @@
 
 import asyncio
 import gc
-import subprocess
-import sys
 import weakref
 
 import pytest
 from instrumented import orders
 
+from support.finalizers import orders_of
+
 _COLLECTED_WHILE_TRADING = """
-import gc
 from gpt_trader_telemetry import Settings, Telemetry
+from support.finalizers import trade
 
 with Telemetry(Settings()) as telemetry:
-    send = telemetry.broker_call("submit")(lambda: None)
-
-    @telemetry.order_submission("sell")
-    def close():
-        send()
-
-    @telemetry.order_submission("buy")
-    def quotes():
-        try:
-            yield
-        finally:
-            close()
-
-    class Position:
-        def __init__(self):
-            self.myself, self.quotes = self, quotes()
-            next(self.quotes)
-
-        def __del__(self):
-            close()
-
-    for _ in range(3000):
-        Position()
-        close()
-    gc.collect()
-    counted = [line for line in telemetry.metrics_text().splitlines() if "order_submission_total" in line]
-print(*(line.rpartition(" ")[2] for line in counted if not line.endswith((" 0", " 0.0")) and line[0] != "#"))
+    trade(telemetry, 3000)
 """
 
 
 def test_orders_of_finalizers_leave_the_process_alive() -> None:
     """The collector may run inside any order's ``ContextVar.set``, on Python 3.11; every order counts, once."""
-    done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", "-c", _COLLECTED_WHILE_TRADING],
-        check=False, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
     # A generator that is closed before its end is an order that was cancelled.
-    assert sorted(map(float, done.stdout.split())) == [3000, 9000]
+    assert orders_of(_COLLECTED_WHILE_TRADING) == [3000, 9001]
 
 
 def test_a_finalizer_finds_its_own_order_and_no_other(telemetry) -> None:

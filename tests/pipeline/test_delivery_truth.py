@@ -10,7 +10,7 @@ from opentelemetry.sdk.metrics.export import MetricExportResult
 from gpt_trader_telemetry import Delivery, Settings, Telemetry
 from gpt_trader_telemetry.pipeline.answers import Outcome, answer_over_http
 from gpt_trader_telemetry.pipeline.sender import Ear
-from support.receivers import RECEIVERS, Received, closed_port, http_receiver
+from support.receivers import RECEIVERS, Received, free_port, http_receiver
 from support.scraping import scrape
 
 TRADES = "gpt_trader_trades_executed_total"
@@ -115,7 +115,7 @@ def test_json_of_another_shape_is_no_delivery(body) -> None:
 def test_a_failing_export_logs_one_line_and_no_other_logger_is_touched(protocol, caplog) -> None:
     """The exporters' own lines are dropped on our thread alone: they stay for exporters of the user's."""
     caplog.set_level(logging.DEBUG, "opentelemetry")
-    endpoint = f"http://127.0.0.1:{closed_port()}" + ("/?key=s3cret" if protocol != "grpc" else "")
+    endpoint = f"http://127.0.0.1:{free_port()}" + ("/?key=s3cret" if protocol != "grpc" else "")
     levels = {name: logging.getLogger(name).level for name in EXPORTER_LOGGERS}
     with Telemetry(Settings(otlp_endpoint=endpoint, otlp_protocol=protocol, otlp_timeout=0.3)) as telemetry:
         assert [bool(telemetry.flush(5)) for _ in range(3)] == [False] * 3

@@ -14,7 +14,7 @@ from gpt_trader_telemetry.pipeline.answers import Answer, Outcome
 from gpt_trader_telemetry.pipeline.otlp import OtlpRoad
 from gpt_trader_telemetry.pipeline.size import MAX_REQUEST_BYTES, Portions, cut, points_in
 from gpt_trader_telemetry.recording.recorder import Faults
-from support.receivers import RECEIVERS, Received, black_hole, closed_port, grpc_receiver, http_receiver
+from support.receivers import RECEIVERS, Received, black_hole, free_port, grpc_receiver, http_receiver
 from support.scraping import scrape
 
 
@@ -66,7 +66,7 @@ def test_the_environment_alone_sends_otlp(monkeypatch) -> None:
 def test_an_absent_receiver_never_holds_up_the_bot_or_its_end(protocol, kind) -> None:
     """Decorated calls take no longer, and shutdown(2.0) is back within 2.5 s saying that it did not deliver."""
     with black_hole() as hole:
-        endpoint = hole if kind == "black hole" else f"http://127.0.0.1:{closed_port()}"
+        endpoint = hole if kind == "black hole" else f"http://127.0.0.1:{free_port()}"
         telemetry = sent_to(endpoint, otlp_protocol=protocol, export_interval=0.1)
         quiet = Telemetry(Settings())
 
@@ -94,7 +94,7 @@ def _timed(call) -> int:
 @pytest.mark.parametrize("protocol", RECEIVERS)
 def test_totals_are_complete_when_the_receiver_comes_back(protocol) -> None:
     """What was recorded while nobody listened is in the first export that arrives."""
-    port = closed_port()
+    port = free_port()
     settings = Settings(otlp_endpoint=f"http://127.0.0.1:{port}", otlp_protocol=protocol, otlp_timeout=0.3)
     with Telemetry(settings) as telemetry:
         for _ in range(5):

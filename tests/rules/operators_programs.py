@@ -2,15 +2,11 @@
 
 import json
 import re
-import socket
-import subprocess
-import threading
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,59 +17,17 @@ from gpt_trader_telemetry.rules.alerts import alert_rules
 from gpt_trader_telemetry.rules.promql import Pace, span
 from gpt_trader_telemetry.rules.site import Site
 from gpt_trader_telemetry.thresholds import Thresholds
+from support.listening import served
+from support.stores import Store, alertmanager_on, prometheus_on
 
-PATIENCE = 20.0
 DURATION = re.compile(r"^(\d+)(s|m|h|d)$")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 def quicker(text: str, factor: float) -> str:
     """Shorten a duration."""
     number, unit = DURATION.fullmatch(text).groups()
     return span(int(number) * SECONDS[unit] / factor)
-
-
-@contextmanager
-def served(
-    answer: Callable[[str, bytes], bytes], port: int = 0, *, host: str = "127.0.0.1"
-) -> Iterator[ThreadingHTTPServer]:
-    """Serve whatever is asked for from a function of the path and the body; 503 where that raises LookupError."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            try:
-                status, text = 200, answer(self.path, body)
-            except LookupError:
-                status, text = 503, b""
-            self.send_response(status)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            with suppress(OSError):
-                self.wfile.write(text)
-
-        do_POST = do_GET
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer((host, port), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(PATIENCE)
 
 
 class Heard:
@@ -145,43 +99,11 @@ def playbook_for(job: str, factor: float) -> dict[str, Any]:
     return {"name": f"playbook {job}", "rules": rules}
 
 
-@contextmanager
-def program(command: list[str], ready: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program until it answers at an address, and end it in any case."""
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-        log: list[bytes] = []
-        reader = threading.Thread(target=lambda: log.extend(process.stderr), daemon=True)
-        reader.start()
-        try:
-            deadline = time.monotonic() + PATIENCE
-            while True:
-                with suppress(OSError), urllib.request.urlopen(ready, timeout=1):
-                    break
-                assert process.poll() is None, b"".join(log).decode()
-                assert time.monotonic() < deadline, b"".join(log).decode()
-                time.sleep(0.05)
-            yield process
-        finally:
-            process.terminate()
-            try:
-                process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                process.kill()
-            reader.join(PATIENCE)
-
-
 class Operators:
     """Prometheus, Alertmanager and whoever is notified."""
 
-    def __init__(self, prometheus: str, heard: Heard) -> None:
-        self.url = prometheus
-        self.heard = heard
-
-    def get(self, path: str, **parameters: object) -> Any:
-        """Ask Prometheus' HTTP API."""
-        query = urllib.parse.urlencode(parameters)
-        with urllib.request.urlopen(f"{self.url}/api/v1/{path}?{query}", timeout=PATIENCE) as answer:
-            return json.load(answer)["data"]
+    def __init__(self, prometheus: Store, heard: Heard) -> None:
+        self.get, self.heard = prometheus.get, heard
 
     def fired(self, job: str) -> dict[str, float]:
         """Return every alert of a job that fired, notified or inhibited, and since when."""
@@ -211,9 +133,9 @@ def operators(
     heard = Heard()
     with ExitStack() as stack:
         receiver = stack.enter_context(served(heard.take))
-        ports = [free_port(), free_port()]
-        webhook = f"http://127.0.0.1:{receiver.server_address[1]}"
+        webhook = f"http://{receiver}"
         (folder / "alertmanager.json").write_text(json.dumps(alertmanager_config(factor, webhook)))
+        manager = stack.enter_context(alertmanager_on(folder / "alertmanager.json", folder))
         groups = [
             *alert_rules(Site(thresholds=thresholds, pace=Pace(factor)))["groups"],
             *(playbook_for(job, factor) for job in {**scraped, **handed_on}),
@@ -225,7 +147,9 @@ def operators(
                 {
                     "global": {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every},
                     "rule_files": [str(folder / "rules.json")],
-                    "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{ports[0]}"]}]}]},
+                    "alerting": {
+                        "alertmanagers": [{"static_configs": [{"targets": [manager.url.removeprefix("http://")]}]}]
+                    },
                     "scrape_configs": [
                         *(
                             {"job_name": job, "file_sd_configs": [{"files": [str(targets)]}]}
@@ -244,29 +168,5 @@ def operators(
                 }
             )
         )
-        manager, server = (f"http://127.0.0.1:{port}" for port in ports)
-        stack.enter_context(
-            program(
-                [
-                    "prometheus-alertmanager",
-                    f"--config.file={folder / 'alertmanager.json'}",
-                    f"--storage.path={folder / 'alertmanager'}",
-                    f"--web.listen-address=127.0.0.1:{ports[0]}",
-                    "--cluster.listen-address=",
-                ],
-                f"{manager}/-/ready",
-            )
-        )
-        stack.enter_context(
-            program(
-                [
-                    "prometheus",
-                    f"--config.file={folder / 'prometheus.json'}",
-                    f"--storage.tsdb.path={folder / 'data'}",
-                    f"--web.listen-address=127.0.0.1:{ports[1]}",
-                    "--rules.alert.resend-delay=1s",
-                ],
-                f"{server}/-/ready",
-            )
-        )
+        server = stack.enter_context(prometheus_on(folder / "prometheus.json", folder, "--rules.alert.resend-delay=1s"))
         yield Operators(server, heard)

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from operators_programs import free_port, served
 from trading_days import FACTOR, Bot, HandingOn
 
 from support.collector import Collector, find_collector
+from support.listening import served
+from support.receivers import free_port
 
 MINUTE = 60 / FACTOR
 
@@ -97,8 +98,8 @@ def set_up(job: str, scenario: Scenario, folder: Path, stack: ExitStack) -> Stag
     stage = Stage(job, folder)
     settings = {"health_host": scenario.host}
     if scenario.sends:
-        port = stack.enter_context(served(stage.receive)).server_address[1]
-        settings |= {"otlp_endpoint": f"http://127.0.0.1:{port}", "export_interval": MINUTE, "otlp_timeout": 0.2}
+        address = stack.enter_context(served(stage.receive))
+        settings |= {"otlp_endpoint": f"http://{address}", "export_interval": MINUTE, "otlp_timeout": 0.2}
     stage.bots += [Bot(**settings) for _ in range(scenario.bots)]
     for bot in stage.bots:
         scenario.quiet_before(bot)
@@ -112,8 +113,7 @@ def set_up(job: str, scenario: Scenario, folder: Path, stack: ExitStack) -> Stag
     if scenario.over_otlp or scenario.both_roads:
         stage.handing_on = HandingOn(job)
         stage.handing_on.bots.update({f"b-{number}": bot for number, bot in enumerate(stage.bots)})
-        port = stack.enter_context(served(stage.handing_on)).server_address[1]
-        stage.handed_on.append(f"127.0.0.1:{port}")
+        stage.handed_on.append(stack.enter_context(served(stage.handing_on)))
     scenario.place(stage, stack)
     stage.targets.write_text(json.dumps([{"targets": stage.scraped}]))
     return stage
@@ -156,8 +156,8 @@ def one_gateway(stage: Stage, stack: ExitStack) -> None:
 
 def a_chain(stage: Stage, stack: ExitStack) -> None:
     """Let a bot that is scraped send to an agent, this to a gateway, and this to a store."""
-    store = stack.enter_context(served(stage.receive)).server_address[1]
-    gateway = collect(stage, stack, "gateway", "gateway.yaml", GPT_TRADER_REMOTE_WRITE=f"http://127.0.0.1:{store}/w")
+    store = stack.enter_context(served(stage.receive))
+    gateway = collect(stage, stack, "gateway", "gateway.yaml", GPT_TRADER_REMOTE_WRITE=f"http://{store}/w")
     small = "{queue_size: 30_000, batch: {min_size: 1_000, max_size: 20_000}}"
     agent = collect(
         stage, stack, "agent", "agent.yaml", extra=f"exporters: {{otlp_grpc: {{sending_queue: {small}}}}}",

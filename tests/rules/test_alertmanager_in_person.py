@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from operators_programs import Heard, alertmanager_config, free_port, program, served
+from operators_programs import Heard, alertmanager_config
 from promtool import COLLECTOR, alerting, committed
+
+from support.listening import served
+from support.stores import alertmanager_on
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("prometheus-alertmanager") and shutil.which("amtool")),
@@ -71,16 +74,12 @@ class Manager:
 @pytest.fixture
 def manager(tmp_path: Path) -> Iterator[Manager]:
     """Run one on the operator's file."""
-    folder, heard, port = tmp_path, Heard(), free_port()
+    folder, heard = tmp_path, Heard()
     with served(heard.take) as receiver:
-        config = alertmanager_config(HURRY, f"http://127.0.0.1:{receiver.server_address[1]}")
+        config = alertmanager_config(HURRY, f"http://{receiver}")
         (folder / "alertmanager.yml").write_text(yaml.safe_dump(config))
-        command = [
-            "prometheus-alertmanager", f"--config.file={folder / 'alertmanager.yml'}",
-            f"--storage.path={folder / 'data'}", f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=",
-        ]  # fmt: skip
-        with program(command, f"http://127.0.0.1:{port}/-/ready"):
-            yield Manager(f"http://127.0.0.1:{port}", heard)
+        with alertmanager_on(folder / "alertmanager.yml", folder) as store:
+            yield Manager(store.url, heard)
 
 
 def fires(name: str, severity: str, **labels: str) -> Labels:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from operators_programs import free_port
 from paper_process import Account, running, wait_for
 from prometheus_process import Prometheus, scraping
 from promtool import FILES, committed
 
 from gpt_trader_telemetry.rules.signals import recorded
+from support.receivers import free_port
 
 pytestmark = pytest.mark.skipif(shutil.which("prometheus") is None, reason="prometheus is not on this machine")
 
@@ -54,7 +54,8 @@ def watched(tmp_path_factory) -> Iterator[Watched]:
     folder, port = tmp_path_factory.mktemp("rules"), free_port()
     ledger = folder / "ledger.json"
     options = ("--ticks", "200", "--tick", "0.02", "--faults", "reject=0.3", "--port", str(port))
-    with scraping(folder, FILES[0], f"127.0.0.1:{port}") as server, running(*options, "--ledger", str(ledger)) as bot:
+    target = {"gpt-trader": f"127.0.0.1:{port}"}
+    with scraping(folder, FILES[0], target) as server, running(*options, "--ledger", str(ledger)) as bot:
         bot.until_replayed()
         account = Account(ledger)
         guards = sum(account.trips().values())

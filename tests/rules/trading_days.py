@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from operators_programs import free_port
-
 from gpt_trader_telemetry import Rejected, Settings, Telemetry
 from gpt_trader_telemetry.thresholds import MARKET_DATA_STALENESS_SECONDS, Thresholds
+from support.receivers import free_port
 
 FACTOR = 20.0
 """Times as fast as real: five minutes are 15 s, a scrape each 15 s is one each 0.75 s."""

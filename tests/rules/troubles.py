@@ -93,21 +93,18 @@ def lonely(stage: Stage) -> None:
 
 
 NOBODY = expected()
+HALF_REJECTED = (
+    change(rejected_of=2),
+    expected("OrdersFailing", "OrderErrorRateHigh high", "OrdersFailing warning"),
+)
 SCENARIOS: dict[str, Scenario] = {
     "quiet-day": Scenario("A quiet day: orders each ten seconds, one of fifty rejected", change(), NOBODY),
     "quiet-day-over-otlp": Scenario(
         "A quiet day of two bots that send over OTLP", change(), NOBODY, bots=2, over_otlp=True
     ),
-    "order-errors": Scenario(
-        "Every second order is rejected",
-        change(rejected_of=2),
-        expected("OrdersFailing", "OrderErrorRateHigh high", "OrdersFailing warning"),
-    ),
+    "order-errors": Scenario("Every second order is rejected", *HALF_REJECTED),
     "order-errors-on-both-roads": Scenario(
-        "The same of a bot that is scraped and sends over OTLP as well",
-        change(rejected_of=2),
-        expected("OrdersFailing", "OrderErrorRateHigh high", "OrdersFailing warning"),
-        both_roads=True,
+        "The same of a bot that is scraped and sends over OTLP as well", *HALF_REJECTED, both_roads=True
     ),
     "order-retries": Scenario(
         "The broker asks to try again, once for each order",

@@ -3,7 +3,8 @@
 import sys
 
 import pytest
-from signal_model import Clock
+
+from support.timing import Clock
 
 
 @pytest.fixture

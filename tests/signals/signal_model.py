@@ -1,4 +1,4 @@
-"""What the tests of the signals share: a clock under their hand, and every signal computed by brute force."""
+"""What the tests of the signals share: every signal computed by brute force."""
 
 import math
 from collections import defaultdict
@@ -11,22 +11,10 @@ from gpt_trader_telemetry.catalog import (
     ORDER_SUBMISSION,
 )
 from gpt_trader_telemetry.recording.recorder import OVERFLOW
+from support.timing import Clock
 
 SLOT_SECONDS = 5.0
 SLOTS = 60
-
-
-class Clock:
-    """Seconds that pass only when a test says so."""
-
-    def __init__(self, now: float = 1000.0) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 def order(result: str = "success", reason: str = "none", side: str = "buy"):

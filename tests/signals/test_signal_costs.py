@@ -7,11 +7,12 @@ import time
 import tracemalloc
 
 import pytest
-from signal_model import Clock, call, trip
+from signal_model import call, trip
 
 from gpt_trader_telemetry.catalog import BROKER_CALL_LATENCY, GUARD_TRIPS, Metric
 from gpt_trader_telemetry.health.signals import Signals
 from gpt_trader_telemetry.recording.window import BOUNDS
+from support.timing import Clock
 
 SERIES = 2000
 KIB = 1024

@@ -1,11 +1,9 @@
 """The original's defects, each in its numbers as it was reproduced; ours must not have them."""
 
 import threading
-import time
-from collections.abc import Callable
 
 import pytest
-from signal_model import Clock, call, order, trip
+from signal_model import call, order, trip
 
 from gpt_trader_telemetry.catalog import (
     BROKER_CALL_LATENCY,
@@ -18,6 +16,7 @@ from gpt_trader_telemetry.instrument.broker import broker_call
 from gpt_trader_telemetry.instrument.orders import order_submission
 from gpt_trader_telemetry.recording.bound import BoundRecorder
 from gpt_trader_telemetry.recording.current import Slot
+from support.timing import Clock, eventually
 
 
 @pytest.fixture
@@ -235,10 +234,3 @@ def test_a_source_that_raises_anything_ends_nothing(error: BaseException) -> Non
     raising.clear()
     clock.sleep(1)
     assert signals.sample()["market_data_staleness_seconds"].value == 2.0
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from signal_model import Clock
 
 from gpt_trader_telemetry.catalog import SIGNAL_STATUS, SIGNAL_VALUE
 from gpt_trader_telemetry.health.signals import Signals
@@ -18,6 +17,7 @@ from gpt_trader_telemetry.recording.bound import BoundRecorder
 from gpt_trader_telemetry.recording.current import Slot
 from gpt_trader_telemetry.recording.plain import PlainRecorder
 from gpt_trader_telemetry.recording.recorder import Faults
+from support.timing import Clock
 
 
 class Way:

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from signal_model import Clock, call, order, trip
+from signal_model import call, order, trip
 
 from gpt_trader_telemetry import UsageError
 from gpt_trader_telemetry.catalog import (
@@ -21,6 +21,7 @@ from gpt_trader_telemetry.health.measures import Measure
 from gpt_trader_telemetry.health.signal_report import STATUS_NUMBERS, Signal, SignalsReport
 from gpt_trader_telemetry.health.signals import HISTORY_POINTS, Signals
 from gpt_trader_telemetry.thresholds import SIGNALS, Limits, Thresholds
+from support.timing import Clock
 
 RANKS = {"OK": 0.0, "WARN": 2.0, "CRIT": 4.0, "UNKNOWN": None}
 

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from signal_model import BruteForce, Clock, call, order, trip
+from signal_model import BruteForce, call, order, trip
 
 from gpt_trader_telemetry.catalog import (
     BROKER_CALL_LATENCY,
@@ -17,6 +17,7 @@ from gpt_trader_telemetry.recording.bound import BoundRecorder
 from gpt_trader_telemetry.recording.recorder import OVERFLOW
 from gpt_trader_telemetry.recording.window import RELATIVE_ERROR
 from gpt_trader_telemetry.thresholds import Thresholds
+from support.timing import Clock
 
 orders = st.sampled_from(
     [

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from signal_model import Clock, Slots, nearest_rank
+from signal_model import Slots, nearest_rank
 
 from gpt_trader_telemetry.recording.window import (
     BOUNDS,
@@ -17,6 +17,7 @@ from gpt_trader_telemetry.recording.window import (
     WindowCount,
     WindowSketch,
 )
+from support.timing import Clock
 
 steps = st.one_of(
     st.just(0.0),

@@ -16,7 +16,8 @@ import pytest
 
 from gpt_trader_telemetry import Settings, Telemetry
 from gpt_trader_telemetry.health import CheckReport, LoopWatchdog
-from health.health_bench import Bench, Blocking, Hanging, eventually, released
+from health.health_bench import Bench, Blocking, Hanging, released
+from support.timing import eventually
 
 pytestmark = [pytest.mark.soak, pytest.mark.alone]
 

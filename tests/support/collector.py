@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from support.receivers import free_port
 from support.scraping import TEXT, Scrape, parse
 
 FILES = Path(__file__).parents[2] / "collector"
@@ -36,12 +36,6 @@ def find_collector() -> str:
     if found is None:
         pytest.skip(f"no OpenTelemetry Collector: run collector/build.sh, or name one in {VARIABLE}")
     return found
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 def validate(*names: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:

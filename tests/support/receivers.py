@@ -2,11 +2,11 @@
 
 import gzip
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from concurrent import futures
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import grpc
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
@@ -27,6 +27,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
     TraceServiceServicer,
     add_TraceServiceServicer_to_server,
 )
+
+from support.listening import Quiet, listening
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -164,15 +166,17 @@ def grpc_receiver(port: int = 0, received: Received | None = None) -> Iterator[R
 
 
 @contextmanager
-def http_receiver(port: int = 0, received: Received | None = None) -> Iterator[Received]:
+def http_receiver(
+    port: int = 0, received: Received | None = None, *, tls: ssl.SSLContext | None = None
+) -> Iterator[Received]:
     """Run an HTTP/protobuf receiver."""
     received = received or Received()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            body = self.body()
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
             given = {key.lower(): value for key, value in self.headers.items()}
@@ -185,26 +189,11 @@ def http_receiver(port: int = 0, received: Received | None = None) -> Iterator[R
                 received.take(ExportMetricsServiceRequest.FromString(body), given, len(body))
                 response = received.response()
             proper = (200, {"Content-Type": "application/x-protobuf"}, response.SerializeToString())
-            status, headers, body = received.answering or (proper if right else (400, {}, b""))
-            self.send_response(status)
-            for name, value in {**headers, "Content-Length": str(len(body))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
+            self.answer(*(received.answering or (proper if right else (400, {}, b""))))
 
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    received.endpoint = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with listening(Handler, port, tls=tls) as address:
+        received.endpoint = f"{'https' if tls else 'http'}://{address}"
         yield received
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 RECEIVERS = {"grpc": grpc_receiver, "http/protobuf": http_receiver}
@@ -236,7 +225,7 @@ def black_hole() -> Iterator[str]:
             connection.close()
 
 
-def closed_port() -> int:
+def free_port() -> int:
     """Return a port that nothing listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return listener.getsockname()[1]

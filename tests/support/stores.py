@@ -1,4 +1,4 @@
-"""Stores that take remote write, run for real: Prometheus on the operator's file, and VictoriaMetrics."""
+"""Operators' programs, run for real: Prometheus, VictoriaMetrics, which takes the same remote write, and Alertmanager."""
 
 import json
 import shutil
@@ -6,17 +6,24 @@ import subprocess
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.collector import FILES, PATIENCE, free_port
+from support.collector import FILES, PATIENCE
+from support.receivers import free_port
 from support.scraping import Labels
 
 PROMETHEUS_FILE = FILES / "prometheus-behind-gateway.yml"
+SCRAPING = """
+global: {{scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 500ms}}
+rule_files: ["{rules}"]
+scrape_configs:
+"""
+JOB = '  - {{job_name: {job}, static_configs: [{{targets: ["{target}"]}}]}}\n'
 
 
 class Store:
@@ -32,11 +39,17 @@ class Store:
         """Everything it said."""
         return self._log.read_text(errors="replace")
 
+    def get(self, path: str, **parameters: object) -> Any:
+        """Ask Prometheus' HTTP API."""
+        query = urllib.parse.urlencode(parameters)
+        with urllib.request.urlopen(f"{self.url}/api/v1/{path}?{query}", timeout=PATIENCE) as answer:
+            body = json.load(answer)
+        assert body["status"] == "success", body
+        return body["data"]
+
     def query(self, expression: str) -> list[dict[str, Any]]:
         """Evaluate an expression: a list of ``metric`` and ``value``."""
-        query = urllib.parse.urlencode({"query": expression})
-        with urllib.request.urlopen(f"{self.url}/api/v1/query?{query}", timeout=PATIENCE) as answer:
-            return json.load(answer)["data"]["result"]
+        return self.get("query", query=expression)["result"]
 
     def number(self, expression: str) -> float:
         """Evaluate an expression of at most one number; nothing is 0."""
@@ -89,18 +102,41 @@ def wait_until(holds: Callable[[], Any], what: str, patience: float = PATIENCE) 
     return found
 
 
-@contextmanager
-def prometheus(folder: Path) -> Iterator[Store]:
+def prometheus_on(config: Path, folder: Path, *options: str) -> AbstractContextManager[Store]:
+    """Run Prometheus on a configuration, with its data and its log in a folder."""
+    port = free_port()
+    command = [
+        "prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder / 'prometheus'}",
+        f"--web.listen-address=127.0.0.1:{port}", *options,
+    ]  # fmt: skip
+    return running(command, port, ready="/-/ready", log=folder / "prometheus.log")
+
+
+def prometheus_scraping(
+    folder: Path, rules: Path, jobs: Mapping[str, str], more: str = ""
+) -> AbstractContextManager[Store]:
+    """Run Prometheus with some rules on jobs of one target each, quickly; ``more`` ends its configuration."""
+    config = folder / "prometheus.yml"
+    scraped = "".join(JOB.format(job=job, target=target) for job, target in jobs.items())
+    config.write_text(SCRAPING.format(rules=rules) + scraped + more)
+    return prometheus_on(config, folder)
+
+
+def alertmanager_on(config: Path, folder: Path) -> AbstractContextManager[Store]:
+    """Run Alertmanager on a configuration, with its data and its log in a folder."""
+    port = free_port()
+    command = [
+        "prometheus-alertmanager", f"--config.file={config}", f"--storage.path={folder / 'alertmanager'}",
+        f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=",
+    ]  # fmt: skip
+    return running(command, port, ready="/-/ready", log=folder / "alertmanager.log")
+
+
+def prometheus(folder: Path) -> AbstractContextManager[Store]:
     """Run Prometheus on the file that is meant to stand behind gateways."""
     if shutil.which("prometheus") is None:
         pytest.skip("prometheus is not on this machine (Debian package: prometheus)")
-    port = free_port()
-    command = [
-        "prometheus", f"--config.file={PROMETHEUS_FILE}", f"--storage.tsdb.path={folder / 'prometheus'}",
-        f"--web.listen-address=127.0.0.1:{port}", "--web.enable-remote-write-receiver",
-    ]  # fmt: skip
-    with running(command, port, ready="/-/ready", log=folder / "prometheus.log") as store:
-        yield store
+    return prometheus_on(PROMETHEUS_FILE, folder, "--web.enable-remote-write-receiver")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 import gpt_trader_telemetry
 from gpt_trader_telemetry import ConfigurationError, Delivery, Settings, Telemetry
-from support.receivers import RECEIVERS, black_hole, closed_port, http_receiver
+from support.receivers import RECEIVERS, black_hole, free_port, http_receiver
 from support.scraping import OPENMETRICS, scrape
 
 FAILURES = "gpt_trader_telemetry_export_failures_total"
@@ -182,7 +182,7 @@ def test_the_end_is_bounded_where_nobody_answers(caplog) -> None:
         began = time.monotonic()
         assert telemetry.shutdown(timeout=0.6) is Delivery.TIMED_OUT
         assert time.monotonic() - began < 3
-    with Telemetry(traced_by(f"http://127.0.0.1:{closed_port()}")) as telemetry:
+    with Telemetry(traced_by(f"http://127.0.0.1:{free_port()}")) as telemetry:
         tick(telemetry)
         assert telemetry.flush(5) is Delivery.FAILED
     assert any("export of spans over OTLP was not answered" in record.getMessage() for record in caplog.records)

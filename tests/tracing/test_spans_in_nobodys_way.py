@@ -1,8 +1,6 @@
 """Whatever a tracer does, the bot's calls return and raise what they did, and metrics are what they were."""
 
 import gc
-import subprocess
-import sys
 from contextlib import suppress
 
 import pytest
@@ -15,6 +13,7 @@ from opentelemetry.trace import NonRecordingSpan, ProxyTracerProvider
 from gpt_trader_telemetry import Settings, Telemetry
 from gpt_trader_telemetry.instrument import wrap
 from gpt_trader_telemetry.testing.spans import SpanStore
+from support.finalizers import orders_of
 from support.scraping import scrape
 from support.script import compare_scrape, play
 
@@ -209,54 +208,22 @@ def test_what_is_copied_is_forgotten(traced, store) -> None:
 
 
 _COLLECTED = """
-import gc
 from gpt_trader_telemetry import Settings, Telemetry
 from gpt_trader_telemetry.testing.spans import SpanStore
+from support.finalizers import trade
 
 store = SpanStore()
 with Telemetry(Settings(), tracer_provider=store.provider) as telemetry:
-    send = telemetry.broker_call("submit")(lambda: None)
-
-    @telemetry.order_submission("sell")
-    def close():
-        send()
-
-    @telemetry.order_submission("buy")
-    def quotes():
-        try:
-            yield
-        finally:
-            close()
-
-    class Position:
-        def __init__(self):
-            self.myself, self.quotes = self, quotes()
-            next(self.quotes)
-
-        def __del__(self):
-            close()
-
-    for _ in range(600):
-        Position()
-        close()
-    gc.collect()
-    close()
+    trade(telemetry, 600)
     spans = store.read()
     ended = [span for span in spans if span.attributes.get("gpt_trader.side") == "buy"]
     assert len(ended) == 600, len(ended)
     assert all(span.failed for span in ended)
     assert len(spans.all("order_submission", side="sell")) >= 601
     assert all(span.parent.name == "order_submission" for span in spans.all("broker_call submit"))
-counted = [line for line in telemetry.metrics_text().splitlines() if "order_submission_total" in line]
-print(*(line.rpartition(" ")[2] for line in counted if not line.endswith((" 0", " 0.0")) and line[0] != "#"))
 """
 
 
 def test_finalizers_that_trade_leave_the_process_alive() -> None:
     """The collector may run while OpenTelemetry holds a lock, or inside ``ContextVar.set``: then it is called later."""
-    done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", "-c", _COLLECTED],
-        check=False, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert sorted(map(float, done.stdout.split())) == [600, 1801]
+    assert orders_of(_COLLECTED) == [600, 1801]

@@ -2,15 +2,19 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gpt_trader_telemetry._version import __version__
 from gpt_trader_telemetry.health.registry import Health
 from gpt_trader_telemetry.health.signals import Signals
 from gpt_trader_telemetry.health.trading_history import TradingHistory
-from gpt_trader_telemetry.http.app import Handler
+from gpt_trader_telemetry.http.app import Handler, metrics_route
 from gpt_trader_telemetry.http.health_routes import HealthView, health_routes, status_document
 from gpt_trader_telemetry.http.page_routes import page_routes
+from gpt_trader_telemetry.settings import Settings
+
+if TYPE_CHECKING:
+    from gpt_trader_telemetry.pipeline.prometheus import PrometheusRoad
 
 SAMPLED_AT_LEAST_EVERY = 2.0
 """Seconds for which a sampled report of the signals answers requests, which never call a bot's source themselves."""
@@ -73,6 +77,18 @@ def view_of(bot: BotHealth, identity: Mapping[str, str]) -> HealthView:
         explain=bot.signals.explain,
         status=lambda: bot.status_json(identity),
     )
+
+
+def scrape_route(settings: Settings, prometheus: "PrometheusRoad | None") -> Handler:
+    """Return the handler of ``/metrics``, or one that says why there is nothing to scrape."""
+    if not settings.metrics_endpoint_enabled:
+        return metrics_route(None)
+    if settings.telemetry_disabled:
+        return metrics_route(None, error="Telemetry disabled", hint="Unset OTEL_SDK_DISABLED")
+    if prometheus is None:
+        hint = "The MeterProvider given takes no further readers; scrape it by a reader of its own"
+        return metrics_route(None, error="Metrics endpoint unavailable", hint=hint)
+    return metrics_route(prometheus.render)
 
 
 def bot_routes(bot: BotHealth, metrics: Handler, identity: Mapping[str, str]) -> dict[str, Handler]:

@@ -7,7 +7,7 @@ the same Prometheus, and of another purpose, is none of ours.
 from typing import Final
 
 from gpt_trader_telemetry.rules.liveness import DAY, DOWN_FOR, HALF_DAY, PUSHED, QUARTER, RESTARTS
-from gpt_trader_telemetry.rules.promql import WHO, Alert, Record, Rule, query
+from gpt_trader_telemetry.rules.promql import WHO, Alert, Record, Rule, query, scraped
 from gpt_trader_telemetry.rules.site import Site
 
 __all__ = ["COLLECTOR_JOBS", "QUEUE_FULL", "collector_rules"]
@@ -32,19 +32,9 @@ def collector_rules(site: Site) -> list[Rule]:
 
 
 def _down(site: Site) -> list[Rule]:
+    told = f'target_info{{service_name=~"{_NAMES}"}}[{site.span(DAY)}]'
     return [
-        Record(
-            name=_UP,
-            expr=query(f"""
-                up
-                  and on (job, instance)
-                (
-                  up{{job=~"{_NAMES}"}}
-                    or
-                  last_over_time(target_info{{service_name=~"{_NAMES}"}}[{site.span(DAY)}])
-                )
-            """),
-        ),
+        Record(name=_UP, expr=scraped(f'job=~"{_NAMES}"', told)),
         Alert(
             name="CollectorDown",
             expr=f"{_UP} == 0",

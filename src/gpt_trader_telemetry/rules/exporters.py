@@ -3,7 +3,7 @@
 from typing import Final
 
 from gpt_trader_telemetry.rules.liveness import BOT_SCRAPED, DAY, DOWN_FOR, EXPORTER_JOB, HALF_DAY
-from gpt_trader_telemetry.rules.promql import WHO, Alert, Record, Rule, lasting, number, query
+from gpt_trader_telemetry.rules.promql import WHO, Alert, Record, Rule, lasting, number, query, scraped
 from gpt_trader_telemetry.rules.site import Site
 
 __all__ = ["exporter_rules", "vanished_rules"]
@@ -20,18 +20,7 @@ def exporter_rules(site: Site) -> list[Rule]:
     """Return the rules for an exporter that does not answer, or has nothing new to say."""
     old = f"time() - {site.exported_at} > {site.seconds(DATA_OLD)}"
     return [
-        Record(
-            name=_SCRAPED,
-            expr=query(f"""
-                up
-                  and on (job, instance)
-                (
-                  up{{job="{EXPORTER_JOB}"}}
-                    or
-                  last_over_time({site.exported_at}[{site.span(DAY)}])
-                )
-            """),
-        ),
+        Record(name=_SCRAPED, expr=scraped(f'job="{EXPORTER_JOB}"', f"{site.exported_at}[{site.span(DAY)}]")),
         Alert(
             name="ExporterDown",
             expr=f"{_SCRAPED} == 0",

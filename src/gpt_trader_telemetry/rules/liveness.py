@@ -14,6 +14,7 @@ from gpt_trader_telemetry.rules.promql import (
     number,
     own_labels,
     query,
+    scraped,
 )
 from gpt_trader_telemetry.rules.site import MISSED_FOR, Site
 
@@ -62,17 +63,10 @@ def _bot_down(site: Site) -> list[Rule]:
         # The exporter has a heartbeat, too, and an alert of its own.
         Record(
             name=BOT_SCRAPED,
-            expr=query(f"""
-                up
-                  and on (job, instance)
-                (
-                  up{{{site.of_bots}}}
-                    or
-                  last_over_time({TELEMETRY_HEARTBEAT.name}{{job!="{EXPORTER_JOB}"}}[{day}])
-                )
-                  unless on (job, instance)
-                last_over_time({site.exported_at}[{day}])
-            """),
+            expr=(
+                scraped(site.of_bots, f'{TELEMETRY_HEARTBEAT.name}{{job!="{EXPORTER_JOB}"}}[{day}]')
+                + f"\n  unless on (job, instance)\nlast_over_time({site.exported_at}[{day}])"
+            ),
         ),
         Alert(
             name="BotDown",

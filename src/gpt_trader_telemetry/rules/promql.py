@@ -8,6 +8,7 @@ from gpt_trader_telemetry.catalog import Metric
 
 __all__ = [
     "WHO", "Alert", "Pace", "Record", "Rule", "lasting", "minutes", "never_away", "number", "own_labels", "query",
+    "scraped",
 ]  # fmt: skip
 
 Severity = Literal["warning", "critical"]
@@ -88,6 +89,29 @@ def own_labels(metric: Metric, *, keep: tuple[str, ...] = ()) -> str:
 def query(text: str) -> str:
     """Return an expression that was written over several lines, without the indentation of the code around it."""
     return dedent(text).strip()
+
+
+def scraped(jobs: str, told: str) -> str:
+    """Return the ``up`` of targets by their job, or by what they told within a range: who is down tells nothing.
+
+    >>> print(scraped('job="bot"', "heartbeat[1d]"))
+    up
+      and on (job, instance)
+    (
+      up{job="bot"}
+        or
+      last_over_time(heartbeat[1d])
+    )
+    """
+    return query(f"""
+        up
+          and on (job, instance)
+        (
+          up{{{jobs}}}
+            or
+          last_over_time({told})
+        )
+    """)
 
 
 def lasting(series: str, seconds: float, *, watched: float, pace: Pace) -> str:
