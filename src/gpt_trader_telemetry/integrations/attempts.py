@@ -17,7 +17,6 @@ from gpt_trader_telemetry.instrument.broker import SUBMIT
 from gpt_trader_telemetry.instrument.innermost import is_finalizing
 from gpt_trader_telemetry.integrations.client import COMPONENT, Client
 from gpt_trader_telemetry.integrations.method import PREVIEW
-from gpt_trader_telemetry.integrations.rate_limits import REMAINING
 from gpt_trader_telemetry.integrations.scopes import ClientCall, call_around
 from gpt_trader_telemetry.reasons import Disposition, disposition_of, reason_of
 from gpt_trader_telemetry.recording.recorder import INTERRUPTS, LabelSet, Observe, Recorder
@@ -37,13 +36,16 @@ _CATEGORIES: Final = [
 _OF_ORDERS: Final = frozenset({SUBMIT, PREVIEW, "edit"})
 """Operations that are about orders though their names do not say so."""
 
+_MOST_ENDPOINTS: Final = 512
+_UNTOLD: Final = 16
+"""An address whose last so many answers did not tell of a rate limit is looked at once in so many from then on."""
+
 _UNRECORDED: Final = "an HTTP attempt could not be recorded"
 
 OTHER: Final = "other"
 """The category of a path that says nothing known."""
 
 
-@functools.lru_cache(maxsize=512)
 def category_of(address: str) -> str:
     """Return what a request to an address or a path is about, a value of the label ``category``.
 
@@ -101,6 +103,18 @@ def _note_failure(failure: str | None) -> None:
         _failure.set(failure)
 
 
+class Endpoint:
+    """What is asked at one address, and what takes the seconds of an attempt that was answered there."""
+
+    __slots__ = ("category", "succeeded", "untold")
+
+    def __init__(self, recorder: Recorder, category: str) -> None:
+        self.category = category
+        self.succeeded = _observer(recorder, category, "success")
+        self.untold = 0
+        """Answers since the last that told how much of the rate limit is used."""
+
+
 class Attempts:
     """Records a method that makes one HTTP attempt. An attempt is no scope: nothing within it asks for one.
 
@@ -127,13 +141,17 @@ class Attempts:
         self._name = name
         self._headers = headers
         self._call_tells = call_tells
-        self._succeeded: dict[str, Observe] = {}
-        """What takes the seconds of an attempt that was answered, by its category."""
+        self._recorder: Recorder | None = None
+        self._endpoints: dict[str, Endpoint] = {}
+        """By address, or by operation where the call tells; they record into the recorder alone."""
         client.slot.subscribe(self)
 
-    def attach(self, _recorder: Recorder | None) -> None:
-        """Record into another recorder from now on: the client's."""
-        self._succeeded = {}
+    def attach(self, recorder: Recorder | None) -> None:
+        """Record into ``recorder`` from now on."""
+        # In this order: who has found the new endpoints does not find the old recorder.
+        self._recorder = None
+        self._endpoints = {}
+        self._recorder = recorder
 
     def recording(self, attempt: Callable[..., Any]) -> Callable[..., Any]:
         """Return the method such that its attempts are recorded."""
@@ -145,14 +163,14 @@ class Attempts:
                 recorder = client.recorder
                 if recorder is None:
                     return await attempt(*args, **kwargs)
-                category = self._begun(recorder, args, kwargs)
+                endpoint = self._begun(recorder, args, kwargs)
                 start = perf_counter()
                 try:
                     value = await attempt(*args, **kwargs)
                 except BaseException as error:
-                    self._raised(recorder, category, args, error, perf_counter() - start)
+                    self._raised(recorder, endpoint, args, error, perf_counter() - start)
                     raise
-                self._returned(recorder, category, args, value, perf_counter() - start)
+                self._returned(recorder, endpoint, args, value, perf_counter() - start)
                 return value
         else:
 
@@ -161,56 +179,73 @@ class Attempts:
                 recorder = client.recorder
                 if recorder is None:
                     return attempt(*args, **kwargs)
-                category = self._begun(recorder, args, kwargs)
+                endpoint = self._begun(recorder, args, kwargs)
                 start = perf_counter()
                 try:
                     value = attempt(*args, **kwargs)
                 except BaseException as error:
-                    self._raised(recorder, category, args, error, perf_counter() - start)
+                    self._raised(recorder, endpoint, args, error, perf_counter() - start)
                     raise
-                self._returned(recorder, category, args, value, perf_counter() - start)
+                self._returned(recorder, endpoint, args, value, perf_counter() - start)
                 return value
 
         return attempted
 
-    def _begun(self, recorder: Recorder, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
-        """Return the category of an attempt that begins, and count it where it is a retry. Never raises."""
-        category = OTHER
+    def _begun(self, recorder: Recorder, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Endpoint:
+        """Return what an attempt asks that begins, and count it where it is a retry. Never raises."""
         try:
-            address = args[self._position] if len(args) > self._position else kwargs[self._name]
-            category = category_of(address.partition("?")[0])
-            if category == OTHER and self._call_tells:
-                category = _category_around(self._client)
+            address = (args[self._position] if len(args) > self._position else kwargs[self._name]).partition("?")[0]
+            endpoint = self._endpoints.get(address) or self._met(recorder, address, category_of(address))
+            if self._call_tells and endpoint.category == OTHER:
+                endpoint = self._told_by_call(recorder) or endpoint
             if failure := _failure.get():
-                recorder.events((API_RETRIES, (("category", category), ("reason", failure))))(1)
                 _note_failure(None)
+                recorder.events((API_RETRIES, (("category", endpoint.category), ("reason", failure))))(1)
         except INTERRUPTS:
             raise
         except BaseException as fault:
             recorder.faults.note(COMPONENT, "an HTTP attempt could not be followed", fault)
-        return category
+            return Endpoint(recorder, OTHER)
+        return endpoint
+
+    def _told_by_call(self, recorder: Recorder) -> Endpoint | None:
+        around = call_around(self._client.slot)
+        if around is None:
+            return None
+        operation = around.operation
+        category = "orders" if operation in _OF_ORDERS else category_of(operation)
+        return self._endpoints.get(operation) or self._met(recorder, operation, category)
+
+    def _met(self, recorder: Recorder, asked: str, category: str) -> Endpoint:
+        endpoint, endpoints = Endpoint(recorder, category), self._endpoints
+        if len(endpoints) >= _MOST_ENDPOINTS:  # where ids are in paths
+            endpoints.clear()
+        if self._recorder is recorder:
+            endpoints[asked] = endpoint
+        return endpoint
 
     def _returned(
-        self, recorder: Recorder, category: str, args: tuple[Any, ...], value: object, seconds: float
+        self, recorder: Recorder, endpoint: Endpoint, args: tuple[Any, ...], value: object, seconds: float
     ) -> None:
         """Record an attempt that returned. Never raises."""
         try:
             if value.__class__ is str and _is_page(value):
-                self._page(recorder, category, seconds)
+                self._page(recorder, endpoint.category, seconds)
                 return
-            succeeded = self._succeeded.get(category)
-            if succeeded is None:
-                succeeded = self._succeeded[category] = _observer(recorder, category, "success")
-            succeeded(seconds)
-            headers = None if self._headers is None else self._headers(args[0])
-            # The headers of `requests` go through three functions for each name; the dict that they are in does not.
-            names = getattr(headers, "_store", None)
-            if headers is not None and (names is None or not REMAINING.isdisjoint(names)):
-                self._client.note_answer(headers)
+            endpoint.succeeded(seconds)
+            untold = endpoint.untold
+            endpoint.untold = untold + 1
+            if self._headers is not None and (untold < _UNTOLD or untold % _UNTOLD == 0):
+                self._read_headers(endpoint, args[0])
         except INTERRUPTS:
             raise
         except BaseException as fault:
             recorder.faults.note(COMPONENT, _UNRECORDED, fault)
+
+    def _read_headers(self, endpoint: Endpoint, asked: object) -> None:
+        headers = None if self._headers is None else self._headers(asked)
+        if headers is not None and self._client.note_answer(headers):
+            endpoint.untold = 0
 
     def _page(self, recorder: Recorder, category: str, seconds: float) -> None:
         """Record that a web page came though nothing was raised: not the API answered, and so the call failed."""
@@ -220,31 +255,21 @@ class Attempts:
             around.fail("exchange_unavailable")
 
     def _raised(
-        self, recorder: Recorder, category: str, args: tuple[Any, ...], error: BaseException, seconds: float
+        self, recorder: Recorder, endpoint: Endpoint, args: tuple[Any, ...], error: BaseException, seconds: float
     ) -> None:
         """Record an attempt that raised: there may have been an answer nevertheless. Never raises."""
         with recorder.faults.shield(COMPONENT, _UNRECORDED):
             reason = reason_of(error)
             _note_failure(reason)
             failed = disposition_of(reason) is Disposition.FAILED
-            _observer(recorder, category, "error" if failed else "success")(seconds)
-            headers = None if self._headers is None else self._headers(args[0])
-            if headers is not None:
-                self._client.note_answer(headers)
+            _observer(recorder, endpoint.category, "error" if failed else "success")(seconds)
+            self._read_headers(endpoint, args[0])
             if reason == "rate_limit":
                 self._client.note_limit_reached()
 
 
 def _is_page(text: Any) -> bool:
     return bool(text[:100].lstrip()[:1] == "<")
-
-
-def _category_around(client: Client) -> str:
-    """Return what the call is about that this code runs in."""
-    around = call_around(client.slot)
-    if around is None:
-        return OTHER
-    return "orders" if around.operation in _OF_ORDERS else category_of(around.operation)
 
 
 def _observer(recorder: Recorder, category: str, result: str) -> Observe:

@@ -52,12 +52,13 @@ class Client:
             self.slot.subscribe(self._orders)
         return self._orders
 
-    def note_answer(self, headers: Mapping[str, str]) -> None:
-        """Record the share of the rate limit that is used, if the headers of an answer tell it."""
+    def note_answer(self, headers: Mapping[str, str]) -> bool:
+        """Record the share of the rate limit that is used, if an answer's headers tell it; return whether they do."""
         usage = rate_limit_usage(headers)
         if usage is not None and self.recorder is not None:
             self._tells_rate_limit = True
             self.recorder.setter(RATE_LIMIT_USAGE, ())(usage)
+        return usage is not None
 
     def note_limit_reached(self) -> None:
         """Record that all of the rate limit is used, where answers to come will tell when that is over."""

@@ -12,8 +12,6 @@ _REMAINING_AND_LIMIT: Final = (
     ("gw-ratelimit-remaining", "gw-ratelimit-limit"),
     ("x-gate-ratelimit-requests-remain", "x-gate-ratelimit-limit"),
 )
-REMAINING: Final = frozenset(remaining for remaining, _ in _REMAINING_AND_LIMIT)
-"""The names, in small letters, of the headers that tell how much of a limit remains."""
 
 
 def rate_limit_usage(headers: Mapping[str, str]) -> float | None:
