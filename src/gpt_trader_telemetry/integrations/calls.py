@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 from gpt_trader_telemetry.instrument.broker import SUBMIT
-from gpt_trader_telemetry.instrument.innermost import finalizing, first_open, innermost, set_innermost
+from gpt_trader_telemetry.instrument.innermost import finalizing, first_open, innermost, open_scope, set_innermost
 from gpt_trader_telemetry.instrument.orders import OrderSite
 from gpt_trader_telemetry.instrument.site import Place, Scope, Site, opened
 from gpt_trader_telemetry.integrations.client import COMPONENT
@@ -20,7 +20,6 @@ from gpt_trader_telemetry.integrations.scopes import (
     NestedSubmit,
     PlainCall,
     call_among,
-    call_around,
     order_around,
     uncounted,
 )
@@ -76,13 +75,14 @@ class CallSite(Method, Place):
 
     def _opened(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Scope:
         operation = self.operation_of(args, kwargs)
-        around = call_around(self.client.slot)
+        outer = open_scope()
+        around = None if outer is None else call_among(outer, self.client.slot)
         if around is not None and (operation not in OF_ORDERS or around.operation in OF_ORDERS):
             within = operation == SUBMIT and around.operation == SUBMIT
             return self._begun(NestedSubmit(), self.site, SUBMIT) if within else uncounted()
         site = self.client.broker_call(operation)
         call: ClientCall | ClientOrder
-        if operation != SUBMIT or order_around(self.client) is not None:
+        if operation != SUBMIT or (outer is not None and order_around(self.client) is not None):
             call = self._begun(ClientCall(), site, operation)
         else:
             call = self._begun(ClientOrder(), self.client.orders(), SUBMIT)

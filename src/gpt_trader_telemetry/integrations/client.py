@@ -52,6 +52,11 @@ class Client:
             self.slot.subscribe(self._orders)
         return self._orders
 
+    def note_fault(self, what: str, fault: BaseException) -> None:
+        """Count an error that is kept from the bot."""
+        if self.recorder is not None:
+            self.recorder.faults.note(COMPONENT, what, fault)
+
     def note_answer(self, headers: Mapping[str, str]) -> bool:
         """Record the share of the rate limit that is used, if an answer's headers tell it; return whether they do."""
         usage = rate_limit_usage(headers)

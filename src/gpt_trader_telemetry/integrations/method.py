@@ -9,6 +9,7 @@ from gpt_trader_telemetry.instrument.site import NOTHING, Scope
 from gpt_trader_telemetry.instrument.verdicts import Classify, told
 from gpt_trader_telemetry.integrations.client import COMPONENT, Client
 from gpt_trader_telemetry.integrations.endings import Answer, Answers, OfSide
+from gpt_trader_telemetry.recording.recorder import INTERRUPTS
 
 PREVIEW: Final = "preview"
 OF_ORDERS: Final = frozenset({SUBMIT, PREVIEW})
@@ -74,13 +75,16 @@ class Method:
 
     def sides_of(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[str]:
         """Return the side of each order that a call with these arguments sends."""
-        recorder = self.client.recorder
         sides: Any = None
-        if recorder is not None:
-            with recorder.faults.shield(COMPONENT, "the side of an order could not be read"):
-                sides = self._sides(args, kwargs)
-        given = sides if isinstance(sides, list | tuple) else [sides]
-        return [spelled_side(side, self.client.slot) for side in given]
+        try:
+            sides = self._sides(args, kwargs)
+        except INTERRUPTS:
+            raise
+        except BaseException as fault:
+            self.client.note_fault("the side of an order could not be read", fault)
+        if isinstance(sides, list | tuple):
+            return [spelled_side(side, self.client.slot) for side in sides]
+        return [spelled_side(sides, self.client.slot)]
 
     def symbol_of(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
         """Return what a call with these arguments trades, where they say it."""
@@ -96,15 +100,20 @@ class Method:
 
         A classifier that fails says that all went well, and that is counted.
         """
-        recorder = self.client.recorder
-        if self._classify is None or value is NOTHING or recorder is None:
+        if self._classify is None or value is NOTHING:
             return within
-        with recorder.faults.shield(COMPONENT, "what a call returned could not be judged"):
+        try:
             verdict = self._classify(value)
+            if verdict is None:
+                return None
             if verdict is UNSAID:
                 return within
             return told(verdict) if not _is_of_batch(verdict) else [self._told(each) for each in verdict]
-        return None
+        except INTERRUPTS:
+            raise
+        except BaseException as fault:
+            self.client.note_fault("what a call returned could not be judged", fault)
+            return None
 
     def _told(self, verdict: Any) -> OfSide:
         side, answer = verdict if isinstance(verdict, OfSide) else ("unknown", verdict)

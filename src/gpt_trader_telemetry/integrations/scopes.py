@@ -12,7 +12,7 @@ from gpt_trader_telemetry.instrument.orders import OrderSubmission, note_submit,
 from gpt_trader_telemetry.instrument.site import Scope, Site, opened
 from gpt_trader_telemetry.instrument.verdicts import raised, told
 from gpt_trader_telemetry.integrations.client import Client
-from gpt_trader_telemetry.integrations.endings import Answer, ending, first_refused, matched
+from gpt_trader_telemetry.integrations.endings import Answer, Answers, ending, first_refused, matched
 from gpt_trader_telemetry.integrations.method import PREVIEW, Method
 from gpt_trader_telemetry.reasons import Disposition, Rejected
 from gpt_trader_telemetry.recording.current import Slot
@@ -66,7 +66,9 @@ class ClientCall(BrokerCall):
         """Record the call, unless a guard kept its order back."""
         if self._kept_back(error):
             return
-        self.call.name_order(self.value, self, order_around(self.call.client) if self.operation == SUBMIT else None)
+        if self.span is not None:
+            order = order_around(self.call.client) if self.operation == SUBMIT else None
+            self.call.name_order(self.value, self, order)
         answer = self._said or self.answer(error)
         _count_broker_call(self.site, answer, seconds)
         if answer is not None:
@@ -142,7 +144,7 @@ class ClientOrder(OrderSubmission):
         if self.call_span is not None:
             self.call_span.enter()
         elif begins and self.span is not None:
-            open_span = self.call.client.broker_call(SUBMIT).open_span
+            open_span = self.call.site.open_span
             self.call_span = None if open_span is None else open_span({})
             self.start = perf_counter()  # what is measured does not contain what the spans cost
         return self
@@ -169,25 +171,43 @@ class ClientOrder(OrderSubmission):
 
     def record(self, error: BaseException | None, seconds: float) -> None:
         """Record the broker call and each order in it."""
-        self.call.name_order(self.value, self)
+        if self.span is not None:
+            self.call.name_order(self.value, self)
         if error is not None and not (self.answered and len(self.sides) == 1):
-            result, reason = self._judge(error)
-            if result != Disposition.BLOCKED.value:
-                self._count_call(told(reason), seconds)
-            for side in self.sides:
-                self.site.count(result, reason, side, seconds)
-            self._tell(result, reason)
+            self._record_failure(error, seconds)
         else:
             answers = self.call.answers(self.value, self._answer)
-            self._count_call(first_refused(answers), seconds)
-            for side, answer in matched(self.sides, answers):
-                self.site.count(*ending(answer), side, seconds)
-            self._tell(*ending(first_refused(answers)))
+            if answers is None:
+                self._record_success(seconds)
+            else:
+                self._record_answers(answers, seconds)
         if self.submits > 1:
             self.site.count_retries(self.submits - 1)
 
+    def _record_success(self, seconds: float) -> None:
+        self.call.site.succeeded(seconds)
+        for side in self.sides:
+            self.site.succeeded_by_side[side](seconds)
+        if self.span is not None:
+            self._tell("success", "none")
+
+    def _record_failure(self, error: BaseException, seconds: float) -> None:
+        result, reason = self._judge(error)
+        if result != Disposition.BLOCKED.value:
+            self._count_call(told(reason), seconds)
+        for side in self.sides:
+            self.site.count(result, reason, side, seconds)
+        self._tell(result, reason)
+
+    def _record_answers(self, answers: Answers, seconds: float) -> None:
+        refused = first_refused(answers)
+        self._count_call(refused, seconds)
+        for side, answer in matched(self.sides, answers):
+            self.site.count(*ending(answer), side, seconds)
+        self._tell(*ending(refused))
+
     def _count_call(self, answer: Answer, seconds: float) -> None:
-        _count_broker_call(self.call.client.broker_call(SUBMIT), answer, seconds)
+        _count_broker_call(self.call.site, answer, seconds)
         if answer is not None and self.call_span is not None:
             self.call_span.tell(answer.reason, {"reason": answer.reason})
 
