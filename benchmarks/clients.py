@@ -16,6 +16,7 @@ from gpt_trader_telemetry import Settings, Telemetry
 from gpt_trader_telemetry.integrations.ccxt.instrumentor import CcxtInstrumentor
 
 SYMBOL = "BTC/USD"
+_IN_A_ROW = 10
 
 
 def _exchange(link: Connection) -> None:
@@ -28,8 +29,12 @@ def _exchange(link: Connection) -> None:
             link.recv()
 
 
-def bare_twin(client: Any) -> Any:
-    """Return a client with the same connection and markets, whose methods are those from before they were wrapped."""
+def twins(client: Any) -> tuple[Any, Any, Any]:
+    """Return an instrumented client and two with the methods from before they were wrapped.
+
+    All with the same connection and markets, and each of a class that was just made: where the interpreter keeps what
+    it knows of a class is a matter of luck, which is the same for a class as long as it lives.
+    """
     kind = type(client)
     methods = {
         name: found.__wrapped__
@@ -37,9 +42,11 @@ def bare_twin(client: Any) -> Any:
         for name, found in vars(owner).items()
         if _is_ours(found)
     }
-    twin = object.__new__(type("Bare", (kind,), methods))  # its ``__init__`` would have it record too
-    vars(twin).update(vars(client))
-    return twin
+    made = [object.__new__(type("Twin", (kind,), own)) for own in ({}, methods, methods)]
+    for twin in made:
+        vars(twin).update(vars(client))  # its ``__init__`` would have it record, and connect
+    ours, bare, control = made
+    return ours, bare, control
 
 
 def _is_ours(found: Any) -> bool:
@@ -47,36 +54,61 @@ def _is_ours(found: Any) -> bool:
 
 
 def run(*, quick: bool) -> list[Row]:
-    """Measure a ticker fetched by ccxt, in turns with and without instrumentation, over one connection."""
+    """Measure calls of ccxt, in turns with and without instrumentation, over one connection."""
     import ccxt  # noqa: PLC0415 - costs a second, for this subject alone
 
-    rounds, calls = (3, 20) if quick else (25, 150)
+    rounds, calls = (3, 20) if quick else (40, 100)
     with served(_exchange) as link, Telemetry(Settings()) as telemetry:
         stop_folding(telemetry)
         CcxtInstrumentor().instrument(telemetry=telemetry)
         client = ccxt.kraken(link.recv())
         client.load_markets()
-        bare = bare_twin(client)
-        ours, peer = [], []
-        for number in range(rounds + 1):
-            with_us, without = _in_turns(client.fetch_ticker, bare.fetch_ticker, calls)
-            pipeline_of(telemetry).recorder.fold()
-            if number:
-                ours.append(with_us)
-                peer.append(without)
-        found = telemetry.metrics_text().partition('requests_total{category="market",result="success"} ')[2]
-        must_equal("attempts", found.split("\n", 1)[0], str(calls * (rounds + 1)))
+        tickers = _rounds(client, _ticker, rounds, calls, telemetry)
+        orders = _rounds(client, _order, rounds, max(20, calls // 5), telemetry)
+        text = telemetry.metrics_text()
+        must_equal("attempts", _count(text, 'requests_total{category="market",result="success"}'), rounds * calls)
+        sent = rounds * max(20, calls // 5)
+        must_equal("orders", _count(text, 'submission_total{result="success",reason="none",side="buy"}'), sent)
         CcxtInstrumentor().uninstrument()
-    what = "fetch_ticker of an instrumented ccxt, over loopback"
-    return [compared("ccxt", what, "the same call without instrumentation", ours, peer, goal=1.02)]
+    without = "the same call without instrumentation"
+    ours, bare, control = tickers
+    return [
+        compared("ccxt", "fetch_ticker of an instrumented ccxt, over loopback", without, ours, bare, goal=1.02),
+        compared("ccxt control", "fetch_ticker without instrumentation: what is luck", without, control, bare),
+        compared("ccxt order", "create_order of an instrumented ccxt, over loopback", without, orders[0], orders[1]),
+    ]
 
 
-def _in_turns(ours: Callable[[str], Any], peer: Callable[[str], Any], calls: int) -> tuple[float, float]:
-    """Return the medians of both in seconds, each call of one beside a call of the other."""
-    taken: dict[Callable[[str], Any], list[float]] = {ours: [], peer: []}
-    for number in range(calls):
-        for call in (ours, peer) if number % 2 else (peer, ours):
-            begun = perf_counter()
-            call(SYMBOL)
-            taken[call].append(perf_counter() - begun)
-    return statistics.median(taken[ours]), statistics.median(taken[peer])
+def _ticker(client: Any) -> None:
+    client.fetch_ticker(SYMBOL)
+
+
+def _order(client: Any) -> None:
+    client.create_order(SYMBOL, "limit", "buy", 0.001, 100.0)
+
+
+def _rounds(
+    client: Any, call: Callable[[Any], None], rounds: int, calls: int, telemetry: Telemetry
+) -> list[list[float]]:
+    """Return what a call of each twin took in each round: medians in seconds.
+
+    Each makes some calls in a row, as a bot does, before the next takes its turn: what runs every other time only is
+    colder than what runs always.
+    """
+    medians: list[list[float]] = [[], [], []]
+    for _ in range(rounds):
+        taken: dict[Any, list[float]] = {twin: [] for twin in twins(client)}
+        for turn in range(calls // _IN_A_ROW):
+            for twin in list(taken) if turn % 2 else reversed(taken):
+                for _ in range(_IN_A_ROW):
+                    begun = perf_counter()
+                    call(twin)
+                    taken[twin].append(perf_counter() - begun)
+        pipeline_of(telemetry).recorder.fold()
+        for median, times in zip(medians, taken.values(), strict=True):
+            median.append(statistics.median(times))
+    return medians
+
+
+def _count(text: str, series: str) -> int:
+    return int(float(text.partition(series)[2].split("\n", 1)[0]))
