@@ -1,6 +1,7 @@
 """ccxt, instrumented: its subclasses and aliases, attempts and retries, and everything as it was afterwards."""
 
 import asyncio
+import contextlib
 import logging
 import subprocess
 import sys
@@ -240,6 +241,19 @@ def test_requests_at_once_tell_their_retries_apart(telemetry, instrumented, exch
     asyncio.run(main())
     assert retries(telemetry) == {("market", "exchange_unavailable"): 5}
     assert attempts(telemetry)["market", "success"] == 20
+
+
+def test_the_share_of_attempts_that_failed_is_of_late(telemetry, kraken, exchange) -> None:
+    """Of all categories; a refusal is an answer."""
+    asked = 2  # for the markets
+    exchange.faults.script(status(503), status(503), on="Ticker")
+    for _ in range(4):
+        with contextlib.suppress(Exception):
+            kraken.fetch_ticker(SYMBOL)
+    exchange.faults.script(reject("post_only"), on="AddOrder")
+    with pytest.raises(Exception, match="Post only"):
+        kraken.create_order(*LIMIT)
+    assert value(telemetry, "gpt_trader_api_error_rate") == pytest.approx(2 / (asked + 5))
 
 
 def test_a_refusal_is_an_answer(telemetry, kraken, exchange) -> None:

@@ -16,6 +16,7 @@ from gpt_trader_telemetry.catalog import API_LATENCY, API_REQUESTS, API_RETRIES
 from gpt_trader_telemetry.instrument.broker import SUBMIT
 from gpt_trader_telemetry.instrument.innermost import is_finalizing
 from gpt_trader_telemetry.integrations.client import COMPONENT, Client
+from gpt_trader_telemetry.integrations.error_rate import ErrorRate
 from gpt_trader_telemetry.integrations.method import PREVIEW
 from gpt_trader_telemetry.integrations.scopes import ClientCall, call_around
 from gpt_trader_telemetry.reasons import Disposition, disposition_of, reason_of
@@ -142,6 +143,7 @@ class Attempts:
         self._headers = headers
         self._call_tells = call_tells
         self._recorder: Recorder | None = None
+        self._note: Callable[[tuple[float, bool]], object] = ErrorRate().note
         self._endpoints: dict[str, Endpoint] = {}
         """By address, or by operation where the call tells; they record into the recorder alone."""
         client.slot.subscribe(self)
@@ -151,6 +153,8 @@ class Attempts:
         # In this order: who has found the new endpoints does not find the old recorder.
         self._recorder = None
         self._endpoints = {}
+        if recorder is not None:
+            self._note = ErrorRate.of(recorder).note
         self._recorder = recorder
 
     def recording(self, attempt: Callable[..., Any]) -> Callable[..., Any]:
@@ -168,9 +172,9 @@ class Attempts:
                 try:
                     value = await attempt(*args, **kwargs)
                 except BaseException as error:
-                    self._raised(recorder, endpoint, args, error, perf_counter() - start)
+                    self._raised(recorder, endpoint, args, error, start)
                     raise
-                self._returned(recorder, endpoint, args, value, perf_counter() - start)
+                self._returned(recorder, endpoint, args, value, start)
                 return value
         else:
 
@@ -184,9 +188,9 @@ class Attempts:
                 try:
                     value = attempt(*args, **kwargs)
                 except BaseException as error:
-                    self._raised(recorder, endpoint, args, error, perf_counter() - start)
+                    self._raised(recorder, endpoint, args, error, start)
                     raise
-                self._returned(recorder, endpoint, args, value, perf_counter() - start)
+                self._returned(recorder, endpoint, args, value, start)
                 return value
 
         return attempted
@@ -225,14 +229,16 @@ class Attempts:
         return endpoint
 
     def _returned(
-        self, recorder: Recorder, endpoint: Endpoint, args: tuple[Any, ...], value: object, seconds: float
+        self, recorder: Recorder, endpoint: Endpoint, args: tuple[Any, ...], value: object, start: float
     ) -> None:
         """Record an attempt that returned. Never raises."""
+        seconds = perf_counter() - start
         try:
             if value.__class__ is str and _is_page(value):
-                self._page(recorder, endpoint.category, seconds)
+                self._page(recorder, endpoint.category, start, seconds)
                 return
             endpoint.succeeded(seconds)
+            self._note((start, False))
             untold = endpoint.untold
             endpoint.untold = untold + 1
             if self._headers is not None and (untold < _UNTOLD or untold % _UNTOLD == 0):
@@ -247,22 +253,25 @@ class Attempts:
         if headers is not None and self._client.note_answer(headers):
             endpoint.untold = 0
 
-    def _page(self, recorder: Recorder, category: str, seconds: float) -> None:
+    def _page(self, recorder: Recorder, category: str, start: float, seconds: float) -> None:
         """Record that a web page came though nothing was raised: not the API answered, and so the call failed."""
         _observer(recorder, category, "error")(seconds)
+        self._note((start, True))
         around = call_around(self._client.slot)
         if isinstance(around, ClientCall):
             around.fail("exchange_unavailable")
 
     def _raised(
-        self, recorder: Recorder, endpoint: Endpoint, args: tuple[Any, ...], error: BaseException, seconds: float
+        self, recorder: Recorder, endpoint: Endpoint, args: tuple[Any, ...], error: BaseException, start: float
     ) -> None:
         """Record an attempt that raised: there may have been an answer nevertheless. Never raises."""
+        seconds = perf_counter() - start
         with recorder.faults.shield(COMPONENT, _UNRECORDED):
             reason = reason_of(error)
             _note_failure(reason)
             failed = disposition_of(reason) is Disposition.FAILED
             _observer(recorder, endpoint.category, "error" if failed else "success")(seconds)
+            self._note((start, failed))
             self._read_headers(endpoint, args[0])
             if reason == "rate_limit":
                 self._client.note_limit_reached()

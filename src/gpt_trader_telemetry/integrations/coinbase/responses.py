@@ -2,11 +2,13 @@
 
 import functools
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
 from gpt_trader_telemetry.catalog import API_REQUESTS, API_RETRIES
 from gpt_trader_telemetry.integrations.attempts import category_of
 from gpt_trader_telemetry.integrations.client import COMPONENT, Client
+from gpt_trader_telemetry.integrations.error_rate import ErrorRate
 from gpt_trader_telemetry.reasons import reason_of
 from gpt_trader_telemetry.reasons.words import reason_of_status
 from gpt_trader_telemetry.recording.recorder import Recorder
@@ -40,3 +42,4 @@ def _note_retries(recorder: Recorder, response: Any) -> None:
         category = category_of(response.url.partition("?")[0])
         recorder.events((API_REQUESTS, (("category", category), ("result", "error"))))(1)
         recorder.events((API_RETRIES, (("category", category), ("reason", failed))))(1)
+        ErrorRate.of(recorder).note((perf_counter(), True))
