@@ -51,7 +51,7 @@ HELD = {
     "instrument.broker.BrokerCall": ("fail",),
     "instrument.guards.GuardRun": ("trip",),
     "instrument.market_data.MarketData": ("forget", "get_last_ticker_timestamp", "is_stale", "symbols", "ticker"),
-    "instrument.orders.OrderSubmission": ("block", "fail", "reject"),
+    "instrument.order.OrderSubmission": ("block", "fail", "reject"),
     "instrument.websocket.WebSocket": (
         "connected", "disconnected", "gap", "get_ws_health", "heartbeat", "message",
     ),

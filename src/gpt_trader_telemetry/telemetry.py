@@ -25,7 +25,7 @@ from gpt_trader_telemetry.instrument.guards import GuardRun
 from gpt_trader_telemetry.instrument.identifying import identify
 from gpt_trader_telemetry.instrument.instrument import Instrument
 from gpt_trader_telemetry.instrument.market_data import MarketData
-from gpt_trader_telemetry.instrument.orders import OrderSubmission
+from gpt_trader_telemetry.instrument.order import OrderSubmission
 from gpt_trader_telemetry.instrument.process import ProcessUsage
 from gpt_trader_telemetry.instrument.record import Labels
 from gpt_trader_telemetry.instrument.site import NOTHING, Scope

@@ -6,7 +6,7 @@ from typing import Any, Final
 from gpt_trader_telemetry.catalog import BROKER_CALL_LATENCY
 from gpt_trader_telemetry.instrument.innermost import finalizing, innermost
 from gpt_trader_telemetry.instrument.instrument import Instrument
-from gpt_trader_telemetry.instrument.orders import note_submit
+from gpt_trader_telemetry.instrument.order import note_submit
 from gpt_trader_telemetry.instrument.site import Scope, Site, opened
 from gpt_trader_telemetry.instrument.verdicts import (
     Classify,

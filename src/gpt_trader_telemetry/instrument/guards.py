@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from gpt_trader_telemetry.catalog import GUARD_CHECKS, GUARD_TRIPS, Label
 from gpt_trader_telemetry.instrument.instrument import Instrument
-from gpt_trader_telemetry.instrument.orders import orders_around
+from gpt_trader_telemetry.instrument.order import orders_around
 from gpt_trader_telemetry.instrument.site import Scope, Site, opened
 from gpt_trader_telemetry.instrument.verdicts import Classify, judged, misuse_of_classifier, misuse_of_name
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot

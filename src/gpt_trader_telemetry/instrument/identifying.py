@@ -1,7 +1,7 @@
 """Saying which order it is that the code around this call submits."""
 
 from gpt_trader_telemetry.instrument.innermost import open_scope
-from gpt_trader_telemetry.instrument.orders import orders_around
+from gpt_trader_telemetry.instrument.order import orders_around
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
 
 

@@ -8,7 +8,7 @@ from gpt_trader_telemetry.catalog import ORDER_PREVIEW_FAILURES
 from gpt_trader_telemetry.instrument.binding import spelled
 from gpt_trader_telemetry.instrument.broker import SUBMIT, BrokerCall, BrokerCallSite
 from gpt_trader_telemetry.instrument.innermost import first_open, open_scope, step_out_of
-from gpt_trader_telemetry.instrument.orders import OrderSubmission, note_submit, orders_around
+from gpt_trader_telemetry.instrument.order import OrderSubmission, note_submit, orders_around
 from gpt_trader_telemetry.instrument.site import Scope, Site, opened
 from gpt_trader_telemetry.instrument.verdicts import raised, told
 from gpt_trader_telemetry.integrations.client import Client
