@@ -12,6 +12,7 @@ _REMAINING_AND_LIMIT: Final = (
     ("gw-ratelimit-remaining", "gw-ratelimit-limit"),
     ("x-gate-ratelimit-requests-remain", "x-gate-ratelimit-limit"),
 )
+_NUMBER: Final = re.compile(r"\s*(\d{1,15})\b")
 
 
 def rate_limit_usage(headers: Mapping[str, str]) -> float | None:
@@ -33,7 +34,7 @@ def rate_limit_usage(headers: Mapping[str, str]) -> float | None:
 
 def _first_number(header: object) -> float | None:
     """Return the whole number that a header begins with: lists of windows follow it in some."""
-    found = re.match(r"\s*(\d{1,15})\b", header) if isinstance(header, str) else None
+    found = _NUMBER.match(header) if isinstance(header, str) else None
     return None if found is None else float(found[1])
 
 

@@ -9,7 +9,7 @@ from gpt_trader_telemetry.instrument.binding import spelled
 from gpt_trader_telemetry.instrument.broker import SUBMIT, BrokerCall, BrokerCallSite
 from gpt_trader_telemetry.instrument.innermost import first_open, open_scope, step_out_of
 from gpt_trader_telemetry.instrument.order import OrderSubmission, note_submit, orders_around
-from gpt_trader_telemetry.instrument.site import Scope, Site, opened
+from gpt_trader_telemetry.instrument.site import NOTHING, Scope, Site, opened
 from gpt_trader_telemetry.instrument.verdicts import raised, told
 from gpt_trader_telemetry.integrations.client import Client
 from gpt_trader_telemetry.integrations.endings import Answer, Answers, ending, first_refused, matched
@@ -87,6 +87,15 @@ class PlainCall(ClientCall):
     __slots__ = ()
 
     call: Any
+
+    @property
+    def value(self) -> object:
+        """Nothing: what it returned is of no use here."""
+        return NOTHING
+
+    @value.setter
+    def value(self, _value: object) -> None:
+        pass
 
     def finish(self, error: BaseException | None) -> None:
         """End the call and record it, once. Raises only what a signal handler raises meanwhile."""

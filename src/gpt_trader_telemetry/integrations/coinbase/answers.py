@@ -19,6 +19,8 @@ _API: Final = "/api/v3/brokerage/"
 _MOST: Final = 100
 """Entries of a list in an answer that are looked at."""
 _PREVIEW_EDIT: Final = "preview_edit"
+JUDGED: Final = frozenset({SUBMIT, EDIT, CANCEL, PREVIEW, _PREVIEW_EDIT})
+"""Operations whose answers may be a no, though nothing is raised."""
 _CODES: Final = (
     "new_order_failure_reason", "preview_failure_reason", "edit_failure_reason", "error", "failure_reason",
 )  # fmt: skip

@@ -18,7 +18,7 @@ from gpt_trader_telemetry.instrument.wrap import wrap
 from gpt_trader_telemetry.integrations.attempts import Attempts, telling_retries
 from gpt_trader_telemetry.integrations.calls import CallSite
 from gpt_trader_telemetry.integrations.client import Client
-from gpt_trader_telemetry.integrations.coinbase.answers import operation_of, order_in, side_of, verdict_of
+from gpt_trader_telemetry.integrations.coinbase.answers import JUDGED, operation_of, order_in, side_of, verdict_of
 from gpt_trader_telemetry.integrations.coinbase.responses import Responses
 from gpt_trader_telemetry.integrations.method import no_side
 from gpt_trader_telemetry.integrations.patching import Patches
@@ -60,16 +60,28 @@ class AnyCallSite(Place):
         self.client = client
         self._sites: dict[str, CallSite] = {}
 
+    def begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Scope:
+        """Begin the call that these arguments are for, and enter it. Never raises."""
+        return self._site_of(args, kwargs).begin(args, kwargs)
+
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Scope:
         """Begin the call that these arguments are for. Never raises."""
+        return self._site_of(args, kwargs).open(args, kwargs)
+
+    def _site_of(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> CallSite:
         operation = operation_of(_text(args, kwargs, 1, "http_method"), _path(args, kwargs))
         site = self._sites.get(operation)
         if site is None:
-            classify = partial(self._judge, operation)
-            site = self._sites[operation] = CallSite(
-                self.client, operation, sides=_side_sent, symbol=_product_sent, classify=classify, identify=order_in
-            )
-        return site.open(args, kwargs)
+            site = self._sites[operation] = self._made(operation)
+        return site
+
+    def _made(self, operation: str) -> CallSite:
+        if operation not in JUDGED:
+            return CallSite(self.client, operation)
+        judge = partial(self._judge, operation)
+        return CallSite(
+            self.client, operation, sides=_side_sent, symbol=_product_sent, classify=judge, identify=order_in
+        )
 
     def _judge(self, operation: str, body: object) -> str | None:
         if operation == SUBMIT:
@@ -82,9 +94,9 @@ class AnyCallSite(Place):
 class BareCallSite(AnyCallSite):
     """The method below it, which few bots call themselves: mostly it is part of a call that is followed already."""
 
-    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Scope:
+    def begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Scope:
         """Begin the call that these arguments are for, unless it is part of one. Never raises."""
-        return uncounted() if call_around(self.client.slot) is not None else super().open(args, kwargs)
+        return uncounted() if call_around(self.client.slot) is not None else super().begin(args, kwargs)
 
 
 def _text(args: tuple[Any, ...], kwargs: Mapping[str, Any], position: int, name: str) -> str:
