@@ -6,9 +6,10 @@ from typing import Final
 from gpt_trader_telemetry.catalog import RATE_LIMIT_USAGE
 from gpt_trader_telemetry.instrument.broker import BrokerCallSite
 from gpt_trader_telemetry.instrument.orders import OrderSite
+from gpt_trader_telemetry.instrument.site import discard
 from gpt_trader_telemetry.integrations.rate_limits import rate_limit_usage
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
-from gpt_trader_telemetry.recording.recorder import Recorder
+from gpt_trader_telemetry.recording.recorder import Observe, Recorder
 
 COMPONENT: Final = "integration"
 """What an inner error of an integration counts as."""
@@ -22,6 +23,8 @@ class Client:
         self.recorder: Recorder | None = None
         """The recorder, while there is one and the client is instrumented."""
         self.released = False
+        self._setter: tuple[Recorder | None, Observe] = (None, discard)
+        """What shows how much of the rate limit is used, and whose it is; made when first it is told."""
         self._broker_calls: dict[str, BrokerCallSite] = {}
         self._orders: OrderSite | None = None
         self._tells_rate_limit = False
@@ -60,12 +63,23 @@ class Client:
     def note_answer(self, headers: Mapping[str, str]) -> bool:
         """Record the share of the rate limit that is used, if an answer's headers tell it; return whether they do."""
         usage = rate_limit_usage(headers)
-        if usage is not None and self.recorder is not None:
-            self._tells_rate_limit = True
-            self.recorder.setter(RATE_LIMIT_USAGE, ())(usage)
-        return usage is not None
+        if usage is None:
+            return False
+        self._tells_rate_limit = True
+        self._set_usage(usage)
+        return True
 
     def note_limit_reached(self) -> None:
         """Record that all of the rate limit is used, where answers to come will tell when that is over."""
-        if self._tells_rate_limit and self.recorder is not None:
-            self.recorder.setter(RATE_LIMIT_USAGE, ())(1.0)
+        if self._tells_rate_limit:
+            self._set_usage(1.0)
+
+    def _set_usage(self, usage: float) -> None:
+        recorder = self.recorder
+        if recorder is None:
+            return
+        known, setter = self._setter
+        if known is not recorder:
+            setter = recorder.setter(RATE_LIMIT_USAGE, ())
+            self._setter = (recorder, setter)
+        setter(usage)

@@ -25,10 +25,12 @@ def rate_limit_usage(headers: Mapping[str, str]) -> float | None:
     >>> rate_limit_usage({"RateLimit-Limit": "plenty", "RateLimit-Remaining": "25"}) is None
     True
     """
-    pair = _pair_among(tuple(headers))
+    # Those of `requests` go through three functions for each name; what they keep them in does not.
+    kept = getattr(headers, "_store", None)
+    pair = _pair_among(tuple(headers if kept is None else kept))
     if pair is None:
         return None
-    remaining, limit = (_first_number(headers[name]) for name in pair)
+    remaining, limit = (_first_number(headers[name] if kept is None else kept[name][1]) for name in pair)
     return min(1.0, max(0.0, 1 - remaining / limit)) if remaining is not None and limit else None
 
 

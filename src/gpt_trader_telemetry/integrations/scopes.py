@@ -27,6 +27,13 @@ class Uncounted(Scope):
     def __enter__(self) -> Self:
         return self
 
+    def leave(self) -> None:
+        """Do nothing: it was not stepped into."""
+
+    def finish(self, error: BaseException | None) -> None:
+        """Record nothing."""
+        self.closed = True
+
 
 def uncounted() -> Uncounted:
     """Return a scope of which nothing is recorded."""

@@ -11,7 +11,7 @@ from gpt_trader_telemetry.integrations.client import COMPONENT, Client
 from gpt_trader_telemetry.integrations.error_rate import ErrorRate
 from gpt_trader_telemetry.reasons import reason_of
 from gpt_trader_telemetry.reasons.words import reason_of_status
-from gpt_trader_telemetry.recording.recorder import Recorder
+from gpt_trader_telemetry.recording.recorder import INTERRUPTS, Recorder
 
 
 class Responses:
@@ -27,9 +27,13 @@ class Responses:
         def watched(response: Any) -> Any:
             recorder = self._client.recorder
             if recorder is not None:
-                with recorder.faults.shield(COMPONENT, "a response could not be read"):
+                try:
                     self._client.note_answer(response.headers)
                     _note_retries(recorder, response)
+                except INTERRUPTS:
+                    raise
+                except BaseException as fault:
+                    recorder.faults.note(COMPONENT, "a response could not be read", fault)
             return handle(response)
 
         return watched
