@@ -299,11 +299,25 @@ def test_the_rate_limit_is_read_from_an_answer_that_tells_it(telemetry, kraken, 
     assert refused_for_it() == 1
 
 
-def _with_limit(client):
+def test_an_address_that_begins_to_tell_of_the_limit_is_heard_soon(telemetry, kraken) -> None:
+    """Headers that never told anything are not read each time; once they do, they are."""
+    for _ in range(40):
+        kraken.fetch_ticker(SYMBOL)
+    answered, kraken.on_rest_response = kraken.on_rest_response, _with_limit(kraken)
+    for _ in range(16):
+        kraken.fetch_ticker(SYMBOL)
+    assert value(telemetry, "gpt_trader_rate_limit_usage_ratio") == 0.75
+    kraken.on_rest_response = answered
+    kraken.on_rest_response = _with_limit(kraken, remaining="10")
+    kraken.fetch_ticker(SYMBOL)
+    assert value(telemetry, "gpt_trader_rate_limit_usage_ratio") == 0.9
+
+
+def _with_limit(client, remaining="25"):
     original = client.on_rest_response
 
     def answered(code, reason, url, method, headers, *rest):
-        headers.update({"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "25"})
+        headers.update({"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": remaining})
         return original(code, reason, url, method, headers, *rest)
 
     return answered
