@@ -35,7 +35,7 @@ from gpt_trader_telemetry.pipeline.delivery import Delivery, in_turn
 from gpt_trader_telemetry.pipeline.ticker import Ticker
 from gpt_trader_telemetry.process_end import AtProcessEnd
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
-from gpt_trader_telemetry.recording.recorder import each_of
+from gpt_trader_telemetry.recording.recorder import OfOneProcess, each_of
 from gpt_trader_telemetry.settings import Settings
 
 if TYPE_CHECKING:
@@ -265,6 +265,9 @@ class Telemetry:
             part.reset()
         for watching in (self._slot, DEFAULT, self.signals, self._trading, self.health):
             watching.reset_after_fork()
+        for kept in list(self._pipeline.recorder.sites.values()):
+            if isinstance(kept, OfOneProcess):
+                kept.reset_after_fork()
         self._sampler.start()
         self._endpoints.reset_after_fork()
         self._pipeline.restart_after_fork()

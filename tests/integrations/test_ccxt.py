@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import logging
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from exchanges.faults import HANG, WELL, late, reject, status
 from gpt_trader_telemetry import Settings, Telemetry
 from gpt_trader_telemetry.instrument.innermost import open_scope
 from gpt_trader_telemetry.integrations.ccxt.instrumentor import CcxtInstrumentor
+from gpt_trader_telemetry.testing import recorded
 from gpt_trader_telemetry.testing.spans import SpanStore
 
 LIMIT = (SYMBOL, "limit", "buy", 0.001, 50_000)
@@ -225,6 +227,16 @@ def test_only_what_one_request_tries_again_is_a_retry(telemetry, kraken, exchang
     assert retries(telemetry) == {("other", "exchange_unavailable"): 1, ("market", "rate_limit"): 2}
 
 
+def test_what_the_bot_fetches_itself_is_no_retry(telemetry, kraken, exchange) -> None:
+    """After another that failed: nothing says that they belong together."""
+    exchange.faults.script(status(503))
+    with pytest.raises(Exception, match="503"):
+        kraken.fetch(exchange.url + "/0/public/Time")
+    kraken.fetch(exchange.url + "/0/public/Assets")
+    kraken.fetch_ticker(SYMBOL)
+    assert retries(telemetry) == {}
+
+
 def test_requests_at_once_tell_their_retries_apart(telemetry, instrumented, exchange) -> None:
     """In one task each, of which some fail at first."""
 
@@ -254,6 +266,19 @@ def test_the_share_of_attempts_that_failed_is_of_late(telemetry, kraken, exchang
     with pytest.raises(Exception, match="Post only"):
         kraken.create_order(*LIMIT)
     assert value(telemetry, "gpt_trader_api_error_rate") == pytest.approx(2 / (asked + 5))
+
+
+def test_the_testing_kit_tells_the_share_too(ccxt, exchange) -> None:
+    """By its own clock."""
+    with recorded() as told:
+        CcxtInstrumentor().instrument()
+        client = ccxt.kraken(exchange.client(**OPTIONS))
+        client.load_markets()
+        exchange.faults.script(status(503), on="Ticker")
+        with pytest.raises(Exception, match="503"):
+            client.fetch_ticker(SYMBOL)
+        CcxtInstrumentor().uninstrument()
+        assert told.value("gpt_trader_api_error_rate") == pytest.approx(1 / 3)
 
 
 def test_a_refusal_is_an_answer(telemetry, kraken, exchange) -> None:
@@ -542,3 +567,40 @@ def _whatever(ccxt):
     import contextlib
 
     return contextlib.suppress(ccxt.BaseError)
+
+
+def test_what_the_bot_put_around_a_method_stays(telemetry, instrumented, exchange) -> None:
+    """Also if it looks like what it is around: a switch that stops all trading, say."""
+    client, send = instrumented.kraken(exchange.client(**OPTIONS)), instrumented.kraken.create_order
+
+    @functools.wraps(send)
+    def halted(self, *args, **kwargs):
+        raise RuntimeError("trading is halted")
+
+    instrumented.kraken.create_order = halted
+    try:
+        CcxtInstrumentor().uninstrument()
+        with pytest.raises(RuntimeError, match="halted"):
+            client.create_order(*LIMIT)
+    finally:
+        instrumented.kraken.create_order = send.__wrapped__
+
+
+def test_what_is_no_exchange_is_left_alone(telemetry, instrumented, exchange) -> None:
+    """Though an exchange of the bot's derives from it; and what cannot be instrumented raises nothing."""
+
+    class News:
+        def fetch_news(self):
+            return "none"
+
+    class Sealed(type):
+        def __setattr__(cls, name, value):
+            raise AttributeError("sealed")
+
+    class Mine(News, instrumented.kraken):
+        pass
+
+    Mine(exchange.client(**OPTIONS))
+    News().fetch_news()
+    assert ("fetch_news", "success", "none") not in broker_calls(telemetry)
+    assert faults(telemetry) == 0

@@ -1,6 +1,7 @@
 """The share of the HTTP attempts of late that failed."""
 
 import os
+from time import perf_counter
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,14 +32,17 @@ def test_it_forgets_the_oldest_before_it_grows_without_bound() -> None:
 
 
 def test_a_forked_child_starts_from_nothing() -> None:
-    """What its parent asked is not its own."""
-    rate = ErrorRate(clock=lambda: 0.0)
-    rate.note((0.0, True))
-    child = os.fork()
-    if child == 0:
-        os._exit(0 if rate.read() is None else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert rate.read() == 1
+    """What its parent asked is not its own; what it asks itself is."""
+    with Telemetry(Settings()) as telemetry:
+        rate = ErrorRate.of(telemetry._pipeline.recorder)
+        rate.note((perf_counter(), True))
+        child = os.fork()
+        if child == 0:
+            before = rate.read()
+            rate.note((perf_counter(), False))
+            os._exit(0 if (before, rate.read()) == (None, 0.0) else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert rate.read() == 1
 
 
 def test_what_the_bot_says_of_it_stands_where_no_client_is_recorded() -> None:

@@ -7,9 +7,11 @@ or one that is about the client and not about what it asked: a time-out, 429, 40
 import functools
 import inspect
 import re
+import sys
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from time import perf_counter
+from types import FrameType
 from typing import Any, Final
 
 from gpt_trader_telemetry.catalog import API_LATENCY, API_REQUESTS, API_RETRIES
@@ -40,6 +42,9 @@ _OF_ORDERS: Final = frozenset({SUBMIT, PREVIEW, "edit"})
 _MOST_ENDPOINTS: Final = 512
 _UNTOLD: Final = 16
 """An address whose last so many answers did not tell of a rate limit is looked at once in so many from then on."""
+
+_FRAMES: Final = 16
+"""How far above an attempt its request is looked for: a subclass of the bot's may stand between."""
 
 _UNRECORDED: Final = "an HTTP attempt could not be recorded"
 
@@ -96,6 +101,18 @@ def telling_retries(request: Callable[..., Any]) -> Callable[..., Any]:
                     _note_failure(around)
 
     return requested
+
+
+def _is_in_request() -> bool:
+    """Tell whether this code runs in a request that tells its retries. It takes a while: for attempts that failed."""
+    frame: FrameType | None = sys._getframe(1)
+    for _ in range(_FRAMES):
+        if frame is None:
+            return False
+        if frame.f_code.co_name == "requested" and frame.f_code.co_filename == __file__:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _note_failure(failure: str | None) -> None:
@@ -268,7 +285,8 @@ class Attempts:
         seconds = perf_counter() - start
         with recorder.faults.shield(COMPONENT, _UNRECORDED):
             reason = reason_of(error)
-            _note_failure(reason)
+            if _is_in_request():
+                _note_failure(reason)
             failed = disposition_of(reason) is Disposition.FAILED
             _observer(recorder, endpoint.category, "error" if failed else "success")(seconds)
             self._note((start, failed))

@@ -13,7 +13,7 @@ from gpt_trader_telemetry.instrument.innermost import finalizing, first_open, in
 from gpt_trader_telemetry.instrument.orders import OrderSite
 from gpt_trader_telemetry.instrument.site import Place, Scope, Site, opened
 from gpt_trader_telemetry.integrations.client import COMPONENT
-from gpt_trader_telemetry.integrations.method import OF_ORDERS, Method
+from gpt_trader_telemetry.integrations.method import OF_ORDERS, PREVIEW, Method
 from gpt_trader_telemetry.integrations.scopes import (
     ClientCall,
     ClientOrder,
@@ -26,6 +26,11 @@ from gpt_trader_telemetry.integrations.scopes import (
 from gpt_trader_telemetry.recording.recorder import INTERRUPTS
 
 CallT = TypeVar("CallT", ClientCall, ClientOrder, NestedSubmit)
+
+
+def _is_counted_within(operation: str, around: str) -> bool:
+    """Tell whether an operation counts within another: an order within an edit does, a preview within an order too."""
+    return operation in OF_ORDERS and (around not in OF_ORDERS or (operation == PREVIEW and around == SUBMIT))
 
 
 def counts_orders(function: object) -> bool:
@@ -56,8 +61,12 @@ class CallSite(Method, Place):
         call.site, call.call, call.operation = site, self, self.operation
         call.outer = outer
         call.closed = False
-        set_innermost(call)
-        call.start = perf_counter()
+        try:
+            set_innermost(call)
+            call.start = perf_counter()
+        except BaseException:  # by a signal: what is not returned nobody ends
+            call.closed = True
+            raise
         return call
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Scope:
@@ -77,9 +86,12 @@ class CallSite(Method, Place):
         operation = self.operation_of(args, kwargs)
         outer = open_scope()
         around = None if outer is None else call_among(outer, self.client.slot)
-        if around is not None and (operation not in OF_ORDERS or around.operation in OF_ORDERS):
-            within = operation == SUBMIT and around.operation == SUBMIT
-            return self._begun(NestedSubmit(), self.site, SUBMIT) if within else uncounted()
+        if around is not None and not _is_counted_within(operation, around.operation):
+            if operation != SUBMIT or around.operation != SUBMIT:
+                return uncounted()
+            nested = self._begun(NestedSubmit(), self.site, SUBMIT)
+            nested.sides, nested.symbol = self.sides_of(args, kwargs), self.symbol_of(args, kwargs)
+            return nested
         site = self.client.broker_call(operation)
         call: ClientCall | ClientOrder
         if operation != SUBMIT or (outer is not None and order_around(self.client) is not None):

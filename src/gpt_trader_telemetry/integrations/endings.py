@@ -1,4 +1,4 @@
-"""What became of the orders of one call."""
+"""What became of the orders of one call, by what it returned and by what was sent within it."""
 
 from itertools import zip_longest
 from typing import Final, NamedTuple
@@ -59,6 +59,46 @@ def matched(sides: list[str], answers: Answers) -> list[tuple[str, Answer]]:
         side = sent if sent not in {None, "unknown"} or other is None else other.side
         pairs.append((side, _UNMENTIONED if other is None else other.answer))
     return pairs
+
+
+class Sent(NamedTuple):
+    """One submission within a call: when it began and ended, what it was about and what became of it."""
+
+    began: float
+    ended: float
+    side: str
+    symbol: str | None
+    answer: Answer
+
+
+def orders_of(sent: list[Sent], expected: int) -> list[list[Sent]]:
+    """Return the orders that these submissions were, each with its tries, by when they began.
+
+    Another try of an order follows one that failed, and is about the same. Of a call that says how many orders it sends
+    each submission is an order, as long as there are no more.
+
+    >>> first, again = Sent(0, 1, "buy", "X", Failed("timeout")), Sent(2, 3, "buy", "X", None)
+    >>> len(orders_of([first, again], 1)), len(orders_of([first, again], 2))
+    (1, 2)
+    >>> len(orders_of([again, Sent(4, 5, "buy", "X", None)], 1))
+    2
+    """
+    ordered = sorted(sent, key=lambda each: each.began)
+    if expected > 1 and len(ordered) <= expected:
+        return [[each] for each in ordered]
+    orders: list[list[Sent]] = []
+    for each in ordered:
+        tried = next((order for order in reversed(orders) if _is_another_try(each, order[-1])), None)
+        if tried is None:
+            orders.append([each])
+        else:
+            tried.append(each)
+    return orders
+
+
+def _is_another_try(later: Sent, earlier: Sent) -> bool:
+    same = (later.side, later.symbol) == (earlier.side, earlier.symbol)
+    return same and earlier.answer is not None and earlier.ended <= later.began
 
 
 def ending(answer: Answer) -> tuple[str, str]:

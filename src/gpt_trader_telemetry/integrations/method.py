@@ -41,6 +41,7 @@ class Method:
         classify: judges the returned value; a list of verdicts judges each order of a batch.
         previews: of a submission, tells from the arguments whether it only previews.
         identify: reads the order's id and symbol from the returned value, for spans.
+        answered_side: reads the side from the returned value, where the arguments do not say it.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Method:
         classify: Classify | None = None,
         previews: Arguments | None = None,
         identify: Identify | None = None,
+        answered_side: Callable[[Any], object] | None = None,
     ) -> None:
         self.client = client
         self.operation = operation
@@ -66,6 +68,7 @@ class Method:
         self._classify = classify
         self._previews = previews
         self._identify = identify
+        self._answered_side = answered_side
 
     def operation_of(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
         """Return what a call with these arguments does: a submission may only preview."""
@@ -85,6 +88,18 @@ class Method:
         if isinstance(sides, list | tuple):
             return [spelled_side(side, self.client.slot) for side in sides]
         return [spelled_side(sides, self.client.slot)]
+
+    def sides_answered(self, value: object) -> list[str]:
+        """Return the side of an order as the returned value says it, where the arguments did not."""
+        if self._answered_side is None or value is NOTHING:
+            return ["unknown"]
+        try:
+            return [spelled_side(self._answered_side(value), self.client.slot)]
+        except INTERRUPTS:
+            raise
+        except BaseException as fault:
+            self.client.note_fault("the side of an order could not be read", fault)
+            return ["unknown"]
 
     def symbol_of(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
         """Return what a call with these arguments trades, where they say it."""

@@ -12,7 +12,7 @@ from gpt_trader_telemetry.instrument.order import OrderSubmission, note_submit, 
 from gpt_trader_telemetry.instrument.site import NOTHING, Scope, Site, opened
 from gpt_trader_telemetry.instrument.verdicts import raised, told
 from gpt_trader_telemetry.integrations.client import Client
-from gpt_trader_telemetry.integrations.endings import Answer, Answers, ending, first_refused, matched
+from gpt_trader_telemetry.integrations.endings import Answer, Answers, Sent, ending, first_refused, matched, orders_of
 from gpt_trader_telemetry.integrations.method import PREVIEW, Method
 from gpt_trader_telemetry.reasons import Disposition, Rejected
 from gpt_trader_telemetry.recording.current import Slot
@@ -48,7 +48,7 @@ class ClientCall(BrokerCall):
     call: Method
     operation: str
     symbol: str | None = None
-    """What is traded, where there is a span to say it on."""
+    """What is traded, where that has to be known."""
     within: Answer = None
     """What became of the last submission within this one, where the returned value says nothing."""
     answered = False
@@ -80,8 +80,15 @@ class ClientCall(BrokerCall):
         _count_broker_call(self.site, answer, seconds)
         if answer is not None:
             self.tell(answer.reason, reason=answer.reason)
-        if self.operation == PREVIEW and isinstance(answer, Rejected) and self.site.recorder is not None:
+        if self.operation == PREVIEW:
+            self._record_preview(answer, error)
+
+    def _record_preview(self, answer: Answer, error: BaseException | None) -> None:
+        if isinstance(answer, Rejected) and self.site.recorder is not None:
             self.site.recorder.events((ORDER_PREVIEW_FAILURES, ()))(1)
+        order = order_around(self.call.client) if error is not None else None
+        if order is not None and error is not None:
+            order.trip(error)  # if it ends by that, it was kept back
 
     def _kept_back(self, error: BaseException | None) -> bool:
         order = order_around(self.call.client) if error is not None and self.operation == SUBMIT else None
@@ -110,8 +117,8 @@ class PlainCall(ClientCall):
             super().finish(error)
             return
         # As with a decorated order: where nothing is around it, it stays in its context and must own nothing there.
-        seconds = perf_counter() - self.start
         self.closed = True
+        seconds = perf_counter() - self.start
         if self.outer is not None:
             step_out_of(self)
             self.outer = first_open(self.outer)
@@ -122,6 +129,8 @@ class PlainCall(ClientCall):
 class NestedSubmit(ClientCall):
     """A submission that is part of one around it: it tells that one, and is not counted."""
 
+    sides: list[str]
+
     def __enter__(self) -> Self:
         """Enter it, with no span of its own: only a run that begins by being entered has one."""
         self.start = self.start or perf_counter()
@@ -131,15 +140,31 @@ class NestedSubmit(ClientCall):
         """Tell what became of it, unless a guard kept it back."""
         if self._kept_back(error):
             return
-        answer = self.answer(error)
+        answers: Answers = raised(error) if error is not None and not self.answered else None
+        if answers is None:
+            answers = self.call.answers(self.value, self.within)
+        answer = first_refused(answers)
         around = call_around(self.call.client.slot)
         self.call.name_order(self.value, around, order_around(self.call.client))
-        if around is not None:
-            around.answered = error is None
+        if around is None:
+            return
+        around.answered = error is None
+        if around.operation == SUBMIT:
+            _sent_within(around).extend(self._sent(answers, self.start + seconds))
         if isinstance(around, ClientCall):
             around.within = answer
-        elif around is not None:
+        else:
             note_submit(answer, of_client=True)
+
+    def _sent(self, answers: Answers, ended: float) -> list[Sent]:
+        """Return what was sent: this, unless it is several orders that were sent within."""
+        within = _sent_within(self)
+        if len(self.sides) > 1 or len(orders_of(within, len(self.sides))) > 1:
+            if within:
+                return within
+        elif self.sides == ["unknown"]:
+            self.sides = [within[-1].side] if within else self.call.sides_answered(self.value)
+        return [Sent(self.start, ended, side, self.symbol, answer) for side, answer in matched(self.sides, answers)]
 
 
 class ClientOrder(OrderSubmission):
@@ -189,6 +214,11 @@ class ClientOrder(OrderSubmission):
         """Record the broker call and each order in it."""
         if self.span is not None:
             self.call.name_order(self.value, self)
+        within = vars(self).get("sent")
+        if within and self._record_within(within, error, seconds):
+            return
+        if self.sides == ["unknown"]:
+            self.sides = self.call.sides_answered(self.value)
         if error is not None and not (self.answered and len(self.sides) == 1):
             self._record_failure(error, seconds)
         else:
@@ -199,6 +229,24 @@ class ClientOrder(OrderSubmission):
                 self._record_answers(answers, seconds)
         if self.submits > 1:
             self.site.count_retries(self.submits - 1)
+
+    def _record_within(self, sent: list[Sent], error: BaseException | None, seconds: float) -> bool:
+        """Record the orders that were sent within, if they are several; else tell that this is one order itself."""
+        orders = orders_of(sent, len(self.sides))
+        if len(orders) == 1 and len(self.sides) == 1:
+            if self.sides == ["unknown"]:
+                self.sides = [sent[-1].side]
+            return False
+        refused = next((order[-1].answer for order in orders if order[-1].answer is not None), None)
+        self._count_call(refused, seconds)
+        for order in orders:
+            self.site.count(*ending(order[-1].answer), order[-1].side, order[-1].ended - order[0].began)
+        if error is not None and self._is_of_the_guard(error):
+            self.site.count(Disposition.BLOCKED.value, "guard", "unknown", seconds)
+        self._tell(*ending(refused))
+        if len(sent) > len(orders):
+            self.site.count_retries(len(sent) - len(orders))
+        return True
 
     def _record_success(self, seconds: float) -> None:
         self.call.site.succeeded(seconds)
@@ -246,6 +294,12 @@ def call_among(scope: Scope | None, slot: Slot) -> AnyCall | None:
                 return scope
         scope = scope.outer
     return None
+
+
+def _sent_within(call: AnyCall) -> list[Sent]:
+    """Return the list of what was sent within a call; several threads may ask at once."""
+    sent: list[Sent] = vars(call).setdefault("sent", [])
+    return sent
 
 
 def order_around(client: Client) -> OrderSubmission | None:

@@ -9,7 +9,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
 from gpt_trader_telemetry.catalog import Metric
 from gpt_trader_telemetry.errors import UsageError
@@ -116,6 +116,14 @@ class Recorder(Protocol):
 
     def zero(self, metric: Metric, label_sets: Iterable[LabelSet]) -> None:
         """Show counters at zero, so that ``increase()`` sees their first event."""
+
+
+@runtime_checkable
+class OfOneProcess(Protocol):
+    """What is kept by a recorder and begins anew in a forked child."""
+
+    def reset_after_fork(self) -> None:
+        """Start the child from nothing."""
 
 
 class Faults:

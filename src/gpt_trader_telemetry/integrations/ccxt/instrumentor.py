@@ -20,6 +20,7 @@ from gpt_trader_telemetry.integrations.client import Client
 from gpt_trader_telemetry.integrations.feeds import Feeds
 from gpt_trader_telemetry.integrations.instrumentor import ClientInstrumentor
 from gpt_trader_telemetry.integrations.patching import Patches
+from gpt_trader_telemetry.recording.recorder import INTERRUPTS
 
 _headers: Final = attrgetter("last_response_headers")
 _SYNC: Final = "ccxt.base.exchange"
@@ -57,11 +58,17 @@ def _patch_exchange(base: type, client: Client, classes: "ExchangeClasses", patc
     def constructing(construct: Any) -> Any:
         @functools.wraps(construct)
         def constructed(exchange: Any, *args: Any, **kwargs: Any) -> Any:
-            classes.instrument(type(exchange))
+            try:
+                classes.instrument(type(exchange))
+            except INTERRUPTS:
+                raise
+            except BaseException as fault:
+                client.note_fault("a class of exchanges could not be instrumented", fault)
             return construct(exchange, *args, **kwargs)
 
         return constructed
 
+    classes.base = base
     _patch_requests(base, client, patches)
     patches.replace(base, "__init__", constructing)
     # Of classes that are there already objects may have been made.
@@ -77,15 +84,20 @@ class ExchangeClasses:
     """The classes of exchanges whose methods record."""
 
     def __init__(self, client: Client) -> None:
+        self.base: type | None = None
+        """What all exchanges derive from, once it is imported."""
         self._client = client
         self._done: weakref.WeakSet[type] = weakref.WeakSet()
+        self._wrappers: weakref.WeakSet[Any] = weakref.WeakSet()
+        """What was put in the place of methods: what the bot wraps around that has our marks too."""
 
     def instrument(self, kind: type) -> None:
         """Have the methods of a class record, and those of the classes that it derives from."""
         if kind in self._done or self._client.released:
             return
-        for owner in kind.__mro__[:-1]:
-            if owner not in self._done:
+        for owner in kind.__mro__:
+            # What else the bot derives from is not an exchange, and may be of use elsewhere.
+            if self.base is not None and issubclass(owner, self.base) and owner not in self._done:
                 self._done.add(owner)
                 self._instrument_one(owner)
 
@@ -106,13 +118,14 @@ class ExchangeClasses:
             known = next(filter(operation_of, (value.__name__, name)), None)
             if known is not None and value not in made:
                 made[value] = wrap(value, functools.partial(call_site, self._client, known))
+                self._wrappers.add(made[value])
             if value in made:
                 setattr(owner, name, made[value])
 
     def _is_counted(self, function: FunctionType) -> bool:
-        return self._is_ours(function) or counts_orders(function)
+        return self._records(function) or counts_orders(function)
 
-    def _is_ours(self, function: object) -> bool:
+    def _records(self, function: object) -> bool:
         site = getattr(function, "__gpt_trader_site__", None)
         return isinstance(site, CallSite) and site.client is self._client
 
@@ -120,6 +133,6 @@ class ExchangeClasses:
         """Give all methods back, under every name that they stand under by now."""
         for owner in list(self._done):
             for name, value in list(vars(owner).items()):
-                if isinstance(value, FunctionType) and self._is_ours(value):
+                if isinstance(value, FunctionType) and value in self._wrappers:
                     setattr(owner, name, value.__wrapped__)  # type: ignore[attr-defined]
         self._done.clear()

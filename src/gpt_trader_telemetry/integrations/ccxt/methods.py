@@ -77,9 +77,12 @@ def _is_side(value: object) -> bool:
     return isinstance(value, str) and value.lower() in {"buy", "sell"}
 
 
-def _sides_of_batch(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[object]:
-    orders = kwargs.get("orders", args[1] if len(args) > 1 else ())
-    return [order.get("side") for order in orders]
+def _sides_of_batch(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object:
+    """Read the sides of a list of orders; what else it may be is not touched: an iterator is there once."""
+    orders = kwargs.get("orders", args[1] if len(args) > 1 else None)
+    if isinstance(orders, list | tuple) and all(isinstance(order, Mapping) for order in orders):
+        return [order.get("side") for order in orders]
+    return next(filter(_is_side, (*args, kwargs.get("side"))), "unknown")
 
 
 def _previews(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from gpt_trader_telemetry.instrument.arguments import argument_reader
 from gpt_trader_telemetry.instrument.broker import SUBMIT
-from gpt_trader_telemetry.instrument.orders import spelled_side
 from gpt_trader_telemetry.instrument.site import Place, Scope
 from gpt_trader_telemetry.instrument.wrap import wrap
 from gpt_trader_telemetry.integrations.attempts import Attempts, telling_retries
@@ -22,7 +21,7 @@ from gpt_trader_telemetry.integrations.coinbase.answers import JUDGED, operation
 from gpt_trader_telemetry.integrations.coinbase.responses import Responses
 from gpt_trader_telemetry.integrations.method import no_side
 from gpt_trader_telemetry.integrations.patching import Patches
-from gpt_trader_telemetry.integrations.scopes import ClientOrder, call_around, uncounted
+from gpt_trader_telemetry.integrations.scopes import call_around, uncounted
 
 _ORDERS: Final = ("create_order", "close_position")
 """Functions that send an order; every helper calls the first."""
@@ -78,17 +77,15 @@ class AnyCallSite(Place):
     def _made(self, operation: str) -> CallSite:
         if operation not in JUDGED:
             return CallSite(self.client, operation)
-        judge = partial(self._judge, operation)
         return CallSite(
-            self.client, operation, sides=_side_sent, symbol=_product_sent, classify=judge, identify=order_in
+            self.client,
+            operation,
+            sides=_side_sent,
+            symbol=_product_sent,
+            classify=lambda body: verdict_of(operation, body),
+            identify=order_in,
+            answered_side=partial(side_of, None),  # to close a position has the side that it has
         )
-
-    def _judge(self, operation: str, body: object) -> str | None:
-        if operation == SUBMIT:
-            order = call_around(self.client.slot)
-            if isinstance(order, ClientOrder) and order.sides == ["unknown"]:
-                order.sides = [spelled_side(side_of(None, body))]  # to close a position has the side that it has
-        return verdict_of(operation, body)
 
 
 class BareCallSite(AnyCallSite):
