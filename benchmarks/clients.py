@@ -1,5 +1,6 @@
 """What recording adds to a call of a real broker client, over loopback to an exchange in a process of its own."""
 
+import asyncio
 import contextlib
 import statistics
 import sys
@@ -55,40 +56,51 @@ def _is_ours(found: Any) -> bool:
 
 def run(*, quick: bool) -> list[Row]:
     """Measure calls of ccxt, in turns with and without instrumentation, over one connection."""
-    import ccxt  # noqa: PLC0415 - costs a second, for this subject alone
-
-    rounds, calls = (3, 20) if quick else (40, 100)
     with served(_exchange) as link, Telemetry(Settings()) as telemetry:
         stop_folding(telemetry)
         CcxtInstrumentor().instrument(telemetry=telemetry)
-        client = ccxt.kraken(link.recv())
-        client.load_markets()
-        tickers = _rounds(client, _ticker, rounds, calls, telemetry)
-        orders = _rounds(client, _order, rounds, max(20, calls // 5), telemetry)
-        text = telemetry.metrics_text()
-        must_equal("attempts", _count(text, 'requests_total{category="market",result="success"}'), rounds * calls)
-        sent = rounds * max(20, calls // 5)
-        must_equal("orders", _count(text, 'submission_total{result="success",reason="none",side="buy"}'), sent)
-        CcxtInstrumentor().uninstrument()
+        try:
+            return asyncio.run(_rows(link.recv(), telemetry, *((3, 20) if quick else (40, 100))))
+        finally:
+            CcxtInstrumentor().uninstrument()
+
+
+async def _rows(options: dict[str, Any], telemetry: Telemetry, rounds: int, calls: int) -> list[Row]:
+    import ccxt.async_support  # noqa: PLC0415 - costs a second, for this subject alone
+
+    client = ccxt.kraken(options)
+    client.load_markets()
+    waiting = ccxt.async_support.kraken(options)
+    try:
+        await waiting.load_markets()
+        sent = max(20, calls // 5)
+        tickers = await _rounds(client, _ticker, rounds, calls, telemetry)
+        awaited = await _rounds(waiting, _ticker, rounds, calls, telemetry)
+        orders = await _rounds(client, _order, rounds, sent, telemetry)
+    finally:
+        await waiting.close()
+    text = telemetry.metrics_text()
+    must_equal("attempts", _count(text, 'requests_total{category="market",result="success"}'), 2 * rounds * calls)
+    must_equal("orders", _count(text, 'submission_total{result="success",reason="none",side="buy"}'), rounds * sent)
     without = "the same call without instrumentation"
-    ours, bare, control = tickers
     return [
-        compared("ccxt", "fetch_ticker of an instrumented ccxt, over loopback", without, ours, bare, goal=1.02),
-        compared("ccxt control", "fetch_ticker without instrumentation: what is luck", without, control, bare),
-        compared("ccxt order", "create_order of an instrumented ccxt, over loopback", without, orders[0], orders[1]),
+        compared("ccxt", "fetch_ticker of an instrumented ccxt, over loopback", without, *tickers[:2], goal=1.02),
+        compared("ccxt control", "fetch_ticker without instrumentation: what is luck", without, tickers[2], tickers[1]),
+        compared("ccxt async", "fetch_ticker of ccxt's asynchronous client", without, *awaited[:2]),
+        compared("ccxt order", "create_order of an instrumented ccxt, over loopback", without, *orders[:2]),
     ]
 
 
-def _ticker(client: Any) -> None:
-    client.fetch_ticker(SYMBOL)
+def _ticker(client: Any) -> Any:
+    return client.fetch_ticker(SYMBOL)
 
 
-def _order(client: Any) -> None:
-    client.create_order(SYMBOL, "limit", "buy", 0.001, 100.0)
+def _order(client: Any) -> Any:
+    return client.create_order(SYMBOL, "limit", "buy", 0.001, 100.0)
 
 
-def _rounds(
-    client: Any, call: Callable[[Any], None], rounds: int, calls: int, telemetry: Telemetry
+async def _rounds(
+    client: Any, call: Callable[[Any], Any], rounds: int, calls: int, telemetry: Telemetry
 ) -> list[list[float]]:
     """Return what a call of each twin took in each round: medians in seconds.
 
@@ -102,7 +114,9 @@ def _rounds(
             for twin in list(taken) if turn % 2 else reversed(taken):
                 for _ in range(_IN_A_ROW):
                     begun = perf_counter()
-                    call(twin)
+                    answer = call(twin)
+                    if asyncio.iscoroutine(answer):
+                        await answer
                     taken[twin].append(perf_counter() - begun)
         pipeline_of(telemetry).recorder.fold()
         for median, times in zip(medians, taken.values(), strict=True):
