@@ -51,7 +51,8 @@ def main() -> int:
         rebalance()
     finally:  # a run that failed is the one to be told about
         delivery = telemetry.shutdown(timeout=2)
-        print(f"pushed: {delivery.name}")
+        if endpoint:
+            print(f"pushed: {delivery.name}")
     return 0 if delivery else 1
 
 

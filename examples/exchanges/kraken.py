@@ -145,18 +145,22 @@ class Kraken(KrakenFeed):
     def _create(self, asked: Asked) -> Any:
         given = _given(asked)
         order = self._order(given, given.get("pair", ""), asked.refusal)
+        return {"descr": described(order), **self._taken(order, given)}
+
+    def _taken(self, order: Order, given: Mapping[str, Any]) -> dict[str, Any]:
         if str(given.get("validate", "")).lower() in {"true", "1"}:
             self.market.check(order)
-            return {"descr": described(order)}
-        return {"descr": described(order), "txid": [self.market.submit(order).id]}
+            return {}
+        return {"txid": [self.market.submit(order).id]}
 
     def _create_all(self, asked: Asked) -> Any:
         given = _given(asked)
         shown = []
         for each in given["orders"]:
             try:
-                order = self.market.submit(self._order(each, given["pair"], asked.refusal))
-                shown.append({"txid": order.id, "descr": described(order)})
+                order = self._order(each, given["pair"], asked.refusal)
+                taken = self._taken(order, given)
+                shown.append({"descr": described(order), **({"txid": taken["txid"][0]} if taken else {})})
             except RefusedError as refusal:
                 shown.append({"error": error_of(refusal.reason)})
         return {"orders": shown}

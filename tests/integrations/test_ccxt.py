@@ -197,6 +197,16 @@ def test_loading_markets_within_the_first_order_is_no_retry_of_it(telemetry, ins
     assert orders(telemetry) == {("success", "none", "buy"): 1}
 
 
+def test_a_batch_that_is_only_validated_is_a_preview(telemetry, kraken, exchange) -> None:
+    """Nothing is sent, and nothing rests."""
+    resting = len(exchange.face.market.orders)
+    batch = [dict(zip(("symbol", "type", "side", "amount", "price"), LIMIT, strict=True))] * 2
+    kraken.create_orders(batch, {"validate": True})
+    assert orders(telemetry) == {}
+    assert order_calls(telemetry) == {("preview", "success", "none"): 1}
+    assert len(exchange.face.market.orders) == resting
+
+
 def test_retries_of_ccxt_are_attempts_of_one_order(telemetry, kraken, exchange) -> None:
     """With the reason of the attempt before."""
     kraken.options["maxRetriesOnFailure"] = 3
