@@ -214,7 +214,7 @@ class Scope:
         seconds = perf_counter() - self.start
         self.closed = True
         recorder = self.site.recorder
-        recording = False
+        recording = recorded = False
         try:
             step_out_of(self)
             if self.span is not None:
@@ -222,12 +222,13 @@ class Scope:
             if recorder is not None:
                 recording = True
                 self.record(error, seconds)
+                recorded = True
             if self.span is not None:
                 self._end_span(error)
         except BaseException as fault:
             if interrupts(fault):
                 # A signal came, maybe while the returned value was judged: the bot gets this instead of it.
-                self._interrupted(fault, seconds, recorded=recording and self.value is NOTHING)
+                self._interrupted(fault, seconds, recorded=recorded or (recording and self.value is NOTHING))
                 raise
             try:
                 if recorder is not None:
