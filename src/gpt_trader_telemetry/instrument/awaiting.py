@@ -7,6 +7,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from gpt_trader_telemetry.instrument.site import Scope
+from gpt_trader_telemetry.recording.recorder import interrupts
 
 if TYPE_CHECKING:
     import asyncio
@@ -44,6 +45,8 @@ def _finish_when_done(future: "asyncio.Future[Any]", scope: Scope) -> None:
         else:
             future.add_done_callback(functools.partial(_finish_with_future, scope))
     except Exception as fault:
+        if interrupts(fault):
+            raise
         if scope.site.recorder is not None:
             scope.site.recorder.faults.note("instrument", "a future could not be followed", fault)
 
@@ -78,9 +81,18 @@ class _Unstarted:
 
 
 async def _awaited(unstarted: _Unstarted, scope: Scope) -> Any:
-    with scope:
+    scope.__enter__()
+    try:
         value = await unstarted.coroutine
         scope.returned(value)
+        scope.finish(None)
+    except BaseException as error:
+        try:
+            scope.finish(error)
+        except BaseException as interrupt:  # as in wrap
+            scope.finish(interrupt)
+            raise
+        raise
     return value
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 
 from gpt_trader_telemetry.instrument.innermost import is_finalizing
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
-from gpt_trader_telemetry.recording.recorder import INTERRUPTS, Recorder
+from gpt_trader_telemetry.recording.recorder import Recorder, interrupts
 
 PREFIX: Final = "gpt_trader."
 """What the names of our own span attributes begin with."""
@@ -52,15 +52,15 @@ def attributes_of(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def spelled(recorder: Recorder | None, fields: Mapping[str, object]) -> dict[str, Any]:
-    """Return the fields that were given, each a whole number or a short text. Raises INTERRUPTS alone."""
+    """Return the fields that were given, each a whole number or a short text. Raises what signal handlers do alone."""
     found: dict[str, Any] = {}
     for name, value in fields.items():
         if value is not None:
             try:
                 found[name] = _spelled(value)
-            except INTERRUPTS:
-                raise
             except BaseException as fault:  # a value whose text cannot be had
+                if interrupts(fault):
+                    raise
                 if recorder is not None:
                     recorder.faults.note("instrument", f"the {name} of a run has no text", fault)
     return found

@@ -11,7 +11,7 @@ from gpt_trader_telemetry.instrument.order import orders_around
 from gpt_trader_telemetry.instrument.site import Scope, Site, opened
 from gpt_trader_telemetry.instrument.verdicts import Classify, judged, misuse_of_classifier, misuse_of_name
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
-from gpt_trader_telemetry.recording.recorder import Faults, LabelSet, Recorder
+from gpt_trader_telemetry.recording.recorder import Faults, LabelSet, Recorder, interrupts
 
 _CATEGORY: Final = GUARD_TRIPS.labels[1]
 _RECOVERABLE: Final = GUARD_TRIPS.labels[2]
@@ -129,6 +129,8 @@ def _attribute(error: BaseException, name: str, faults: Faults | None = None) ->
     try:
         return getattr(error, name, None)
     except Exception as fault:
+        if interrupts(fault):
+            raise
         if faults is not None:
             faults.note("instrument", f"the {name} of a guard's exception could not be read", fault)
         return None
@@ -139,6 +141,8 @@ def _spelled(label: Label, value: object, faults: Faults | None = None) -> str:
     try:
         return label.spell(value)
     except Exception as fault:
+        if interrupts(fault):
+            raise
         if faults is not None:
             faults.note("instrument", f"the {label.name} of a guard's trip has no text", fault)
         return str(label.fallback)

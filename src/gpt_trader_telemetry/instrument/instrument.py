@@ -58,23 +58,40 @@ class Instrument(Generic[ScopeT]):
         scope = self._entering_site().open((), {})
         scope.owner = self
         self._open[id(scope)] = scope
-        scope.__enter__()
-        if self._told is not None:
-            scope.identify(**self._told)
-        return cast("ScopeT", scope)
+        try:
+            scope.__enter__()
+            if self._told is not None:
+                scope.identify(**self._told)
+            return cast("ScopeT", scope)
+        except BaseException as interrupt:  # a signal: `__exit__` is not called then
+            self._open.pop(id(scope), None)
+            scope.forget(interrupt)
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        scope = None
+        try:
+            scope = self._last_entered()
+            if scope is not None:
+                self._open.pop(id(scope), None)
+                scope.finish(error)
+        except BaseException as interrupt:  # a signal
+            scope = scope or self._last_entered()
+            if scope is not None:
+                self._open.pop(id(scope), None)
+                scope.finish(interrupt)
+            raise
+
+    def _last_entered(self) -> Scope | None:
         scope = open_scope()
         while scope is not None and scope.owner is not self:
             scope = scope.outer
         if scope is None and self._open:
             # Entered in another context (an exit stack closed by another task): the last one of those it is.
             scope = next(iter([*self._open.values()][::-1]), None)
-        if scope is not None:
-            self._open.pop(id(scope), None)
-            scope.finish(error)
+        return scope
 
     def _decorating_site(self, function: Callable[..., Any]) -> Site:
         site = self._make_site(function)

@@ -43,7 +43,11 @@ def recorded_generator(function: Callable[..., Any], site: Place) -> Callable[..
                 if steps_in:
                     scope.__enter__()
         except BaseException as error:
-            scope.finish(error)
+            try:
+                scope.finish(error)
+            except BaseException as interrupt:  # as in wrap
+                scope.finish(interrupt)
+                raise
             raise
 
     return recorded
@@ -81,7 +85,11 @@ def recorded_async_generator(function: Callable[..., Any], site: Place) -> Calla
                     scope.__enter__()
                 step = inner.asend(sent) if thrown is None else inner.athrow(thrown)
         except BaseException as error:
-            scope.finish(error)
+            try:
+                scope.finish(error)
+            except BaseException as interrupt:  # as in wrap
+                scope.finish(interrupt)
+                raise
             raise
 
     return recorded

@@ -160,11 +160,12 @@ class DecoratedOrder(OrderSubmission):
         # The way of almost every order, in this one frame. Where no scope is around it, it stays the innermost of its
         # context until another one replaces it there; since that happens inside `ContextVar.set`, it must own nothing
         # by then that could run code when it goes: text and numbers are left.
+        # A signal may raise at every call: it is closed when nothing else can come between that and its count.
         seconds = perf_counter() - self.start
-        self.closed = True
         if self.outer is not None:
             step_out_of(self)
             self.outer = first_open(self.outer)
+        self.closed = True
         self.site.succeeded_by_side[self.side](seconds)
         self.site = None
 

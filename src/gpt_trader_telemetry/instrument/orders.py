@@ -32,7 +32,7 @@ from gpt_trader_telemetry.reasons import (
     Disposition,
 )
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
-from gpt_trader_telemetry.recording.recorder import INTERRUPTS, LabelSet, Observe, Recorder
+from gpt_trader_telemetry.recording.recorder import LabelSet, Observe, Recorder, interrupts
 
 _SIDE: Final = ORDER_SUBMISSION.labels[2]
 _SIDES: Final = frozenset(_SIDE.values)
@@ -75,7 +75,10 @@ class OrderSite(Site):
         super().attach(recorder)
 
     def begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> OrderSubmission:
-        """Begin and enter an order with these arguments: `open` and `step_into` in one frame."""
+        """Begin and enter an order with these arguments: `open` and `step_into` in one frame.
+
+        Raises only what a signal handler raises meanwhile; the order is closed then.
+        """
         if self.open_span is not None:
             return self.open(args, kwargs).__enter__()
         order = DecoratedOrder()
@@ -87,13 +90,17 @@ class OrderSite(Site):
         order.side = given if given.__class__ is str and given in _SIDES else self._side_of(args, kwargs)
         if self._decision_id is not None and self._misses_decision(args, kwargs):
             order.miss_decision()
-        if finalizing:
-            step_into(order)
-        else:
-            outer = innermost()
-            order.outer = outer.outer and first_open(outer.outer) if outer is not None and outer.closed else outer
-            set_innermost(order)
-        order.start = perf_counter()
+        try:
+            if finalizing:
+                step_into(order)
+            else:
+                outer = innermost()
+                order.outer = outer.outer and first_open(outer.outer) if outer is not None and outer.closed else outer
+                set_innermost(order)
+            order.start = perf_counter()
+        except BaseException:  # a signal: the order was not begun
+            order.closed = True
+            raise
         return order
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> OrderSubmission:
@@ -131,7 +138,7 @@ class OrderSite(Site):
             return False
 
     def _keep_back(self, fault: BaseException) -> None:
-        if isinstance(fault, INTERRUPTS):
+        if interrupts(fault):
             raise fault
         if self.recorder is not None:
             self.recorder.faults.note("instrument", _UNREADABLE, fault)
@@ -209,9 +216,9 @@ def spelled_side(side: object, slot: Slot = DEFAULT) -> str:
     """Spell a side; one whose text cannot be had is unknown."""
     try:
         return side if side.__class__ is str and side in _SIDES else _SIDE.spell(side)
-    except INTERRUPTS:
-        raise
     except BaseException as fault:
+        if interrupts(fault):
+            raise
         if slot.recorder is not None:
             slot.recorder.faults.note("instrument", _UNREADABLE, fault)
         return "unknown"

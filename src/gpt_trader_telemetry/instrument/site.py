@@ -8,7 +8,7 @@ from weakref import WeakSet
 
 from gpt_trader_telemetry.instrument.binding import spelled
 from gpt_trader_telemetry.instrument.innermost import first_open, follow_collections, step_into, step_out_of
-from gpt_trader_telemetry.recording.recorder import INTERRUPTS, Observe, OpenSpan, Recorder, SpanOfRun
+from gpt_trader_telemetry.recording.recorder import Observe, OpenSpan, Recorder, SpanOfRun, interrupts
 
 NOTHING: Final = object()
 """Stands for "no value was returned", since None is a value."""
@@ -33,8 +33,16 @@ class Place:
     """Opens and enters the span of a run, where its runs have spans."""
 
     def begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> "Scope":
-        """Begin a run with these arguments and enter it. Never raises."""
-        return self.open(args, kwargs).__enter__()
+        """Begin a run with these arguments and enter it.
+
+        Raises only what a signal handler raises meanwhile; then no scope is left open.
+        """
+        scope = self.open(args, kwargs)
+        try:
+            return scope.__enter__()
+        except BaseException as interrupt:  # what a subclass does when it is entered may come after that
+            scope.forget(interrupt)
+            raise
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> "Scope":
         """Begin a run with these arguments. Never raises."""
@@ -135,19 +143,38 @@ class Scope:
         return self
 
     def __enter__(self) -> Self:
-        step_into(self)
-        if not self.start:
-            if self.site.open_span is not None:
-                self.span = self.site.open_span(self.span_attributes())
-            self.start = perf_counter()
-        elif self.span is not None:
-            self.span.enter()
+        begun = self.start
+        try:
+            step_into(self)
+            if not begun:
+                if self.site.open_span is not None:
+                    self.span = self.site.open_span(self.span_attributes())
+                self.start = perf_counter()
+            elif self.span is not None:
+                self.span.enter()
+        except BaseException as interrupt:  # a signal: one that was not begun is no run
+            if begun:
+                self.finish(interrupt)
+            else:
+                self.forget(interrupt)
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.finish(error)
+        try:
+            self.finish(error)
+        except BaseException as interrupt:
+            self.finish(interrupt)
+            raise
+
+    def forget(self, interrupt: BaseException) -> None:
+        """Close a run that a signal kept from beginning: nothing is recorded of it."""
+        if not self.closed:
+            self.closed = True
+            step_out_of(self)
+            self._end_span(interrupt)
 
     def leave(self) -> None:
         """Step out of this context; the run goes on and is finished elsewhere.
@@ -186,35 +213,47 @@ class Scope:
             return
         seconds = perf_counter() - self.start
         self.closed = True
-        step_out_of(self)
         recorder = self.site.recorder
-        if self.span is not None:
-            self.span.enter()  # an exemplar is taken from the span that is current
-        if recorder is not None:
-            try:
+        recording = recorded = False
+        try:
+            step_out_of(self)
+            if self.span is not None:
+                self.span.enter()  # an exemplar is taken from the span that is current
+            if recorder is not None:
+                recording = True
                 self.record(error, seconds)
-            except INTERRUPTS as interrupt:
-                # A signal came while the returned value was judged: the bot gets this instead of it.
-                if self.value is not NOTHING:
-                    self.value = NOTHING
-                    with recorder.faults.shield("instrument", "an interrupted run could not be recorded"):
-                        self.record(interrupt, seconds)
-                self._end_span(interrupt)
+                recorded = True
+            if self.span is not None:
+                self._end_span(error)
+        except BaseException as fault:
+            if interrupts(fault):
+                # A signal came, maybe while the returned value was judged: the bot gets this instead of it.
+                self._interrupted(fault, seconds, recorded=recorded or (recording and self.value is NOTHING))
                 raise
-            except BaseException as fault:
-                recorder.faults.note("instrument", "a run could not be recorded", fault)
-        if self.span is not None:
-            self._end_span(error)
+            try:
+                if recorder is not None:
+                    recorder.faults.note("instrument", "a run could not be recorded", fault)
+            finally:
+                self._end_span(error)
         # Tasks that overlap would else hold one another's scopes, and what they returned, for ever.
         if self.outer is not None:
             self.outer = first_open(self.outer)
         if self.value is not NOTHING:
             self.value = NOTHING
 
+    def _interrupted(self, interrupt: BaseException, seconds: float, *, recorded: bool) -> None:
+        step_out_of(self)
+        recorder = self.site.recorder
+        if recorder is not None and not recorded:
+            self.value = NOTHING
+            with recorder.faults.shield("instrument", "an interrupted run could not be recorded"):
+                self.record(interrupt, seconds)
+        self._end_span(interrupt)
+
     def _end_span(self, error: BaseException | None) -> None:
-        span, self.span = self.span, None
-        if span is not None:
-            span.end(error)
+        if self.span is not None:
+            self.span.end(error)
+            self.span = None
 
     def record(self, error: BaseException | None, seconds: float) -> None:
         """Record the run; may raise."""

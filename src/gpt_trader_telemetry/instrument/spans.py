@@ -68,6 +68,14 @@ class RunSpan:
         """End the span and leave it."""
         if self._is_over:
             return
+        try:
+            self._end(error)
+        except BaseException:  # a signal
+            if not is_finalizing() and self._holds(get_current()):
+                self._restore()
+            raise
+
+    def _end(self, error: BaseException | None) -> None:
         self._is_over = True
         failure, self._failure = self._failure, None
         kind = failure if error is None else _name_of(type(error))
@@ -90,9 +98,9 @@ class RunSpan:
 
     def _restore(self) -> None:
         # Not by a token: those are for one context, and a run may end in another than it began in.
-        around, self._around = self._around, None
-        if around is not None:
-            attach(around)
+        if self._around is not None:
+            attach(self._around)
+            self._around = None
 
 
 def _first_going_on(run: RunSpan | None) -> RunSpan | None:
@@ -123,17 +131,20 @@ class Spans:
                 self.end_late_ones()
             if is_finalizing():
                 return None
-            with self.faults.shield("instrument", "a span could not be opened"):
-                around = get_current()
-                if around.get(_SUPPRESS_INSTRUMENTATION_KEY):
-                    return None
-                span = self._tracer.start_span(
-                    name, around, span_kind, {**fixed, **bound_attributes(), **attributes_of(more)}
-                )
-                run = RunSpan(self, span, around)
-                run.enter()
-                return run
-            return None
+            run = None
+            try:
+                with self.faults.shield("instrument", "a span could not be opened"):
+                    around = get_current()
+                    if not around.get(_SUPPRESS_INSTRUMENTATION_KEY):
+                        attributes = {**fixed, **bound_attributes(), **attributes_of(more)}
+                        span = self._tracer.start_span(name, around, span_kind, attributes)
+                        run = RunSpan(self, span, around)
+                        run.enter()
+            except BaseException as interrupt:  # a signal
+                if run is not None:
+                    run.end(interrupt)
+                raise
+            return run
 
         return open_span
 

@@ -17,7 +17,7 @@ from gpt_trader_telemetry.reasons import (
     reason_of,
     reason_of_code,
 )
-from gpt_trader_telemetry.recording.recorder import INTERRUPTS
+from gpt_trader_telemetry.recording.recorder import interrupts
 
 Verdict: TypeAlias = str | Rejected | Failed | None
 """None for success, or a reason, ``Rejected(reason)`` or ``Failed(reason)``."""
@@ -33,8 +33,7 @@ Classify: TypeAlias = Callable[[Any], Any]
 def judged(scope: Scope, classify: Classify | None) -> Any:
     """Return the verdict on what a run returned; a classifier that fails gives none, and that is counted.
 
-    Raises:
-        KeyboardInterrupt, SystemExit: a signal handler's, which may come while the classifier runs.
+    Raises only what a signal handler raises, which may come while the classifier runs.
     """
     value = scope.value
     if classify is None or value is NOTHING:
@@ -42,8 +41,6 @@ def judged(scope: Scope, classify: Classify | None) -> Any:
     verdict = None
     try:
         verdict = classify(value)
-    except INTERRUPTS:
-        raise
     except BaseException as fault:
         if scope.site.recorder is not None:
             scope.site.recorder.faults.note("instrument", "a classifier raised; its run counts as a success", fault)
@@ -70,7 +67,9 @@ def failing_reason(said: object) -> str:
         return reason
     try:
         return reason_of_code(code) or "error"
-    except Exception:  # a text of somebody else's class
+    except Exception as fault:  # a text of somebody else's class
+        if interrupts(fault):
+            raise
         return "error"
 
 
@@ -119,7 +118,7 @@ def shown(value: object) -> str:
     """Return ``repr(value)``, cut, or its type where that cannot be had."""
     try:
         return f"{value!r:.200}"
-    except INTERRUPTS:
-        raise
-    except BaseException:
+    except BaseException as fault:
+        if interrupts(fault):
+            raise
         return f"a {type(value).__name__}"

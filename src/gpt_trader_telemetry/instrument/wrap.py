@@ -156,25 +156,36 @@ def _timed_coroutine(function: AnyCallable, site: Site) -> FunctionType:
     return cast("FunctionType", timed)
 
 
+# A signal may strike at every call and raise what the bot's handler raises, at the entry of our own functions too. So
+# everything from `begin` on is in the `try`, and what ends a run is tried again: the second time does nothing if the
+# first had begun to. A scope left open would be around all that follows in its context, which then counts no more.
+
+
 def _scoped_function(function: AnyCallable, site: Place) -> FunctionType:
     plain: type = NoneType
 
     def scoped(*args: Any, **kwargs: Any) -> Any:
         nonlocal plain
-        scope = site.begin(args, kwargs)
+        scope = None
         try:
+            scope = site.begin(args, kwargs)
             value = function(*args, **kwargs)
+            if type(value) is not plain:
+                if hasattr(type(value), "__await__"):
+                    scope.leave()
+                    return when_awaited(value, scope)
+                plain = type(value)
+            if site.judges_values:
+                scope.value = value
+            scope.finish(None)
         except BaseException as error:
-            scope.finish(error)
+            if scope is not None:
+                try:
+                    scope.finish(error)
+                except BaseException as interrupt:
+                    scope.finish(interrupt)
+                    raise
             raise
-        if type(value) is not plain:
-            if hasattr(type(value), "__await__"):
-                scope.leave()
-                return when_awaited(value, scope)
-            plain = type(value)
-        if site.judges_values:
-            scope.value = value
-        scope.finish(None)
         return value
 
     return cast("FunctionType", scoped)
@@ -182,15 +193,21 @@ def _scoped_function(function: AnyCallable, site: Place) -> FunctionType:
 
 def _scoped_coroutine(function: AnyCallable, site: Place) -> FunctionType:
     async def scoped(*args: Any, **kwargs: Any) -> Any:
-        scope = site.begin(args, kwargs)
+        scope = None
         try:
+            scope = site.begin(args, kwargs)
             value = await function(*args, **kwargs)
+            if site.judges_values:
+                scope.value = value
+            scope.finish(None)
         except BaseException as error:
-            scope.finish(error)
+            if scope is not None:
+                try:
+                    scope.finish(error)
+                except BaseException as interrupt:
+                    scope.finish(interrupt)
+                    raise
             raise
-        if site.judges_values:
-            scope.value = value
-        scope.finish(None)
         return value
 
     return cast("FunctionType", scoped)

@@ -54,9 +54,9 @@ class CallSite(Method, Place):
         if outer is not None and outer.closed:
             outer = outer.outer and first_open(outer.outer)
         if self.judges_values or self.client.recorder is None or site.open_span is not None or finalizing:
-            return self.open(args, kwargs).__enter__()
+            return super().begin(args, kwargs)
         if outer is not None and call_among(outer, self.client.slot) is not None:
-            return self.open(args, kwargs).__enter__()
+            return super().begin(args, kwargs)
         call = PlainCall()
         call.site, call.call, call.operation = site, self, self.operation
         call.outer = outer

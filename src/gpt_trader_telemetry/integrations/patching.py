@@ -7,9 +7,11 @@ from typing import Any, Final
 
 import wrapt
 
+from gpt_trader_telemetry.recording.recorder import frames_of
+
 _MISSING: Final = object()
 _logger = logging.getLogger("gpt_trader_telemetry")
-_UNPATCHED: Final = "%s cannot be instrumented, so its calls are not recorded; its version may be unknown here"
+_UNPATCHED: Final = "%s cannot be instrumented, so its calls are not recorded; its version may be unknown here\n%s"
 
 
 class Patches:
@@ -28,9 +30,9 @@ class Patches:
                 return
             try:
                 patch(imported)
-            except Exception:
+            except Exception as fault:
                 # An import of the bot's must not fail for our sake.
-                _logger.warning(_UNPATCHED, module, exc_info=True)
+                _logger.warning(_UNPATCHED, module, frames_of(fault))
 
         wrapt.register_post_import_hook(hook, module)
 

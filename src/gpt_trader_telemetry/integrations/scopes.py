@@ -117,8 +117,8 @@ class PlainCall(ClientCall):
             super().finish(error)
             return
         # As with a decorated order: where nothing is around it, it stays in its context and must own nothing there.
-        self.closed = True
         seconds = perf_counter() - self.start
+        self.closed = True
         if self.outer is not None:
             step_out_of(self)
             self.outer = first_open(self.outer)

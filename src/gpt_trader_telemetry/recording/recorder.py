@@ -6,13 +6,16 @@ values; one conformance suite holds both to it.
 """
 
 import logging
+import signal
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Mapping
-from types import TracebackType
+from functools import partial
+from types import CodeType, FunctionType, MethodType, TracebackType
 from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
 from gpt_trader_telemetry.catalog import Metric
-from gpt_trader_telemetry.errors import UsageError
+from gpt_trader_telemetry.errors import TelemetryError, UsageError
 
 LabelSet: TypeAlias = tuple[tuple[str, str], ...]
 """Label names and values, in the catalogue's order."""
@@ -53,10 +56,14 @@ OVERFLOW: Final[LabelSet] = (("otel.metric.overflow", "true"),)
 """The one label set that takes what comes after a metric's cap, as OpenTelemetry's specification names it."""
 
 INTERRUPTS: Final = (KeyboardInterrupt, SystemExit)
-"""What a signal handler of the bot raises, also while code of ours runs: these alone are never kept from it."""
+"""What a signal handler raises as a rule; with what else it raises (``interrupts``) alone never kept from the bot."""
+
+_FRAMES_LOGGED: Final = 20
+"""Of a fault, the innermost."""
+_LAYERS: Final = 8
+"""Partials, methods and objects looked through from a signal handler to its code."""
 
 _logger = logging.getLogger("gpt_trader_telemetry")
-
 
 Listener: TypeAlias = Callable[[str, str, BaseException | None], object]
 """Takes a fault's component, what could not be done, and the error where there was one."""
@@ -126,6 +133,48 @@ class OfOneProcess(Protocol):
         """Start the child from nothing."""
 
 
+def interrupts(error: BaseException) -> bool:
+    """Tell whether a signal handler of the bot's raised this while code of ours ran: then it is the bot's."""
+    if isinstance(error, INTERRUPTS):
+        return True
+    if threading.get_ident() != threading.main_thread().ident:
+        return False  # handlers run in the main thread alone
+    trace = error.__traceback__
+    handlers = {code for number in signal.valid_signals() if (code := _code_of(signal.getsignal(number))) is not None}
+    while trace is not None and trace.tb_frame.f_code not in handlers:
+        trace = trace.tb_next
+    return trace is not None
+
+
+def _code_of(handler: Any) -> CodeType | None:
+    """Return the code that runs when a handler is called: a function, a method, a partial or an object."""
+    if handler is None or isinstance(handler, int):
+        return None
+    for _ in range(_LAYERS):
+        if isinstance(handler, FunctionType):
+            return handler.__code__
+        if isinstance(handler, MethodType):
+            handler = handler.__func__
+        elif isinstance(handler, partial):
+            handler = handler.func
+        else:
+            handler = type(handler).__call__
+    return None
+
+
+def frames_of(error: BaseException) -> str:
+    """Return where an error came from and of which type it is, and nothing that it says.
+
+    Its text, what it was raised from and what it was raised during may hold a key, or the address of a signed request.
+    Errors of this package say what they say of themselves.
+    """
+    lines = traceback.format_list(traceback.extract_tb(error.__traceback__, limit=-_FRAMES_LOGGED))
+    module = type.__getattribute__(type(error), "__module__")
+    name = f"{module}.{type.__getattribute__(type(error), '__qualname__')}".removeprefix("builtins.")
+    said = f": {error}" if isinstance(error, TelemetryError) and name.startswith("gpt_trader_telemetry.") else ""
+    return f"Traceback (most recent call last):\n{''.join(lines)}{name}{said}"
+
+
 class Faults:
     """Errors inside this library: each is counted and kept from the bot, the first of a kind is logged."""
 
@@ -147,7 +196,12 @@ class Faults:
         return Shield(self, component, what)
 
     def note(self, component: str, what: str, error: BaseException | None = None, *, kind: object = None) -> None:
-        """Count a fault and log it if it is the first of its kind, which is ``what`` unless given. Never raises."""
+        """Count a fault and log it if it is the first of its kind, which is ``what`` unless given.
+
+        Raises only what a signal handler raises or has raised: ``error`` itself where that is no fault but the bot's.
+        """
+        if error is not None and interrupts(error):
+            raise error
         if getattr(self._busy, "noting", False):
             return  # counting or logging a fault has failed itself
         self._busy.noting = True
@@ -160,11 +214,12 @@ class Faults:
                 self._logged.add(known)
                 _logger.warning(
                     '%s: %s. Kept from the bot; counted in gpt_trader_telemetry_errors_total{component="%s"}, and '
-                    "logged this once. What to do: docs/runbooks.md#telemetry-errors", component, what, component,
-                    exc_info=error,
+                    "logged this once. What to do: docs/runbooks.md#telemetry-errors%s", component, what, component,
+                    "" if error is None else f"\n{frames_of(error)}",
                 )  # fmt: skip
-        except Exception:  # noqa: S110 - the bot's own log handler or counter is broken: nowhere left to say so
-            pass
+        except Exception as failure:  # the bot's own log handler or counter is broken: nowhere left to say so
+            if interrupts(failure):
+                raise
         finally:
             self._busy.noting = False
 
@@ -188,12 +243,14 @@ class Shield:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
+        if error is None or interrupts(error):
+            return False
         if isinstance(error, UsageError):
             # One place in the code is one kind of misuse, whatever the values that its message names.
             self._faults.note(self._component, str(error), kind=_place(trace))
-        elif error is not None and not isinstance(error, INTERRUPTS):
+        else:
             self._faults.note(self._component, self._what, error)
-        return error is not None and not isinstance(error, INTERRUPTS)
+        return True
 
 
 def _place(trace: TracebackType | None) -> object:
