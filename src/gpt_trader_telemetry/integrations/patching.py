@@ -7,11 +7,9 @@ from typing import Any, Final
 
 import wrapt
 
-from gpt_trader_telemetry.recording.recorder import frames_of
-
 _MISSING: Final = object()
 _logger = logging.getLogger("gpt_trader_telemetry")
-_UNPATCHED: Final = "%s cannot be instrumented, so its calls are not recorded; its version may be unknown here\n%s"
+_UNPATCHED: Final = "%s cannot be instrumented, so its calls are not recorded; its version may be unknown here"
 
 
 class Patches:
@@ -30,9 +28,9 @@ class Patches:
                 return
             try:
                 patch(imported)
-            except Exception as fault:
+            except Exception:
                 # An import of the bot's must not fail for our sake.
-                _logger.warning(_UNPATCHED, module, frames_of(fault))
+                _logger.warning(_UNPATCHED, module, exc_info=True)
 
         wrapt.register_post_import_hook(hook, module)
 
