@@ -142,7 +142,28 @@ def generator(telemetry: Telemetry) -> Callable[[], object]:
     return lambda: list(check())
 
 
-SHAPES = [order, order_within, coroutine, generator]
+class Broker:
+    """A broker of the bot's own."""
+
+    def balance(self) -> int:
+        return 1
+
+    def place(self, side: str) -> str:
+        return side
+
+
+def client(telemetry: Telemetry) -> Callable[[], object]:
+    """A call of a client that is recorded from outside."""
+    return telemetry.instrument_broker(Broker(), {"balance": "get_balance"}).balance
+
+
+def client_order(telemetry: Telemetry) -> Callable[[], object]:
+    """An order of such a client."""
+    broker = telemetry.instrument_broker(Broker(), {"place": "submit"})
+    return lambda: broker.place("buy")
+
+
+SHAPES = [order, order_within, coroutine, generator, client, client_order]
 REASONED = [judged, failing]
 """Those of which a reason is told."""
 
