@@ -8,7 +8,7 @@ import gpt_trader_telemetry
 ROOT = Path(gpt_trader_telemetry.__file__).parent
 PACKAGE = "gpt_trader_telemetry"
 FLOORS = [
-    {"_version", "errors", "process_end"},
+    {"_version", "errors", "interrupts", "process_end"},
     {"thresholds", "runtime_data", "variables", "metric"},
     {"catalog", "settings"},
     {"reasons", "recording", "exported"},

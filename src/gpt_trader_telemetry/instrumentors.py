@@ -5,7 +5,6 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
 
 from gpt_trader_telemetry.recording.current import DEFAULT
-from gpt_trader_telemetry.recording.recorder import frames_of
 
 _GROUP: Final = "opentelemetry_instrumentor"
 _DISTRIBUTION: Final = "gpt-trader-telemetry"
@@ -37,7 +36,7 @@ def _instrument(point: EntryPoint) -> bool:
     except Exception as fault:
         what = f"{point.name} could not be instrumented"
         if DEFAULT.recorder is None:
-            _logger.warning("%s\n%s", what, frames_of(fault))
+            _logger.warning("%s", what, exc_info=fault)
         else:
             DEFAULT.recorder.faults.note("integration", what, fault)
         return False

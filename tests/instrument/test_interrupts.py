@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
+from itertools import product
 from time import monotonic
 from types import FrameType
 
@@ -17,7 +18,8 @@ from opentelemetry.trace import INVALID_SPAN, get_current_span
 
 from gpt_trader_telemetry import Settings, Telemetry
 from gpt_trader_telemetry.instrument.innermost import open_scope
-from gpt_trader_telemetry.recording.recorder import Faults, interrupts
+from gpt_trader_telemetry.interrupts import interrupts
+from gpt_trader_telemetry.recording.recorder import Faults
 from support.scraping import scrape
 
 pytestmark = pytest.mark.skipif(
@@ -163,16 +165,12 @@ def client_order(telemetry: Telemetry) -> Callable[[], object]:
     return lambda: broker.place("buy")
 
 
-SHAPES = [order, order_within, coroutine, generator, client, client_order]
-REASONED = [judged, failing]
-"""Those of which a reason is told."""
+SHAPES = [order, order_within, judged, failing, coroutine, generator, client, client_order]
 
 
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
 @pytest.mark.parametrize(
-    ("shape", "kind"),
-    [(shape, TooSlow) for shape in SHAPES] + [(shape, KeyboardInterrupt) for shape in SHAPES + REASONED],
-    ids=lambda given: given.__name__,
+    ("shape", "kind"), list(product(SHAPES, (TooSlow, KeyboardInterrupt))), ids=lambda given: given.__name__
 )
 def test_what_a_handler_raises_leaves_nothing_open_and_reaches_the_bot(watched, alarms, shape, kind) -> None:
     """Wherever it strikes: the bot receives each, none counts as a fault, and what follows counts and is outside."""

@@ -7,7 +7,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from gpt_trader_telemetry.instrument.site import Scope
-from gpt_trader_telemetry.recording.recorder import interrupts
+from gpt_trader_telemetry.interrupts import interrupts
 
 if TYPE_CHECKING:
     import asyncio

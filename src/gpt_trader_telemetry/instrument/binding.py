@@ -7,8 +7,9 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from gpt_trader_telemetry.instrument.innermost import is_finalizing
+from gpt_trader_telemetry.interrupts import interrupts
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
-from gpt_trader_telemetry.recording.recorder import Recorder, interrupts
+from gpt_trader_telemetry.recording.recorder import Recorder
 
 PREFIX: Final = "gpt_trader."
 """What the names of our own span attributes begin with."""

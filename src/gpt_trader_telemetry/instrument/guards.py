@@ -10,8 +10,9 @@ from gpt_trader_telemetry.instrument.instrument import Instrument
 from gpt_trader_telemetry.instrument.order import orders_around
 from gpt_trader_telemetry.instrument.site import Scope, Site, opened
 from gpt_trader_telemetry.instrument.verdicts import Classify, judged, misuse_of_classifier, misuse_of_name
+from gpt_trader_telemetry.interrupts import interrupts
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
-from gpt_trader_telemetry.recording.recorder import Faults, LabelSet, Recorder, interrupts
+from gpt_trader_telemetry.recording.recorder import Faults, LabelSet, Recorder
 
 _CATEGORY: Final = GUARD_TRIPS.labels[1]
 _RECOVERABLE: Final = GUARD_TRIPS.labels[2]

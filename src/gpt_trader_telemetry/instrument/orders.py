@@ -26,13 +26,14 @@ from gpt_trader_telemetry.instrument.instrument import Instrument
 from gpt_trader_telemetry.instrument.order import SUCCESS, DecoratedOrder, OrderSubmission
 from gpt_trader_telemetry.instrument.site import NOTHING, Site, discard, opened
 from gpt_trader_telemetry.instrument.verdicts import Classify, misuse_of_classifier, shown
+from gpt_trader_telemetry.interrupts import interrupts
 from gpt_trader_telemetry.reasons import (
     FAILED_REASONS,
     REJECTED_REASONS,
     Disposition,
 )
 from gpt_trader_telemetry.recording.current import DEFAULT, Slot
-from gpt_trader_telemetry.recording.recorder import LabelSet, Observe, Recorder, interrupts
+from gpt_trader_telemetry.recording.recorder import LabelSet, Observe, Recorder
 
 _SIDE: Final = ORDER_SUBMISSION.labels[2]
 _SIDES: Final = frozenset(_SIDE.values)

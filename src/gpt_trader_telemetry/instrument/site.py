@@ -8,7 +8,8 @@ from weakref import WeakSet
 
 from gpt_trader_telemetry.instrument.binding import spelled
 from gpt_trader_telemetry.instrument.innermost import first_open, follow_collections, step_into, step_out_of
-from gpt_trader_telemetry.recording.recorder import Observe, OpenSpan, Recorder, SpanOfRun, interrupts
+from gpt_trader_telemetry.interrupts import interrupts
+from gpt_trader_telemetry.recording.recorder import Observe, OpenSpan, Recorder, SpanOfRun
 
 NOTHING: Final = object()
 """Stands for "no value was returned", since None is a value."""

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias
 from gpt_trader_telemetry.catalog import REASONS
 from gpt_trader_telemetry.errors import UsageError
 from gpt_trader_telemetry.instrument.site import NOTHING, Scope
+from gpt_trader_telemetry.interrupts import interrupts
 from gpt_trader_telemetry.reasons import (
     Disposition,
     Failed,
@@ -17,7 +18,6 @@ from gpt_trader_telemetry.reasons import (
     reason_of,
     reason_of_code,
 )
-from gpt_trader_telemetry.recording.recorder import interrupts
 
 Verdict: TypeAlias = str | Rejected | Failed | None
 """None for success, or a reason, ``Rejected(reason)`` or ``Failed(reason)``."""

@@ -21,8 +21,9 @@ from gpt_trader_telemetry.integrations.client import COMPONENT, Client
 from gpt_trader_telemetry.integrations.error_rate import ErrorRate
 from gpt_trader_telemetry.integrations.method import PREVIEW
 from gpt_trader_telemetry.integrations.scopes import ClientCall, call_around
+from gpt_trader_telemetry.interrupts import INTERRUPTS
 from gpt_trader_telemetry.reasons import Disposition, disposition_of, reason_of
-from gpt_trader_telemetry.recording.recorder import INTERRUPTS, LabelSet, Observe, Recorder
+from gpt_trader_telemetry.recording.recorder import LabelSet, Observe, Recorder
 
 _CATEGORIES: Final = [
     (category, re.compile(words))

@@ -23,7 +23,7 @@ from gpt_trader_telemetry.integrations.scopes import (
     order_around,
     uncounted,
 )
-from gpt_trader_telemetry.recording.recorder import INTERRUPTS
+from gpt_trader_telemetry.interrupts import INTERRUPTS
 
 CallT = TypeVar("CallT", ClientCall, ClientOrder, NestedSubmit)
 

@@ -9,7 +9,7 @@ from gpt_trader_telemetry.instrument.site import NOTHING, Scope
 from gpt_trader_telemetry.instrument.verdicts import Classify, told
 from gpt_trader_telemetry.integrations.client import COMPONENT, Client
 from gpt_trader_telemetry.integrations.endings import Answer, Answers, OfSide
-from gpt_trader_telemetry.recording.recorder import INTERRUPTS
+from gpt_trader_telemetry.interrupts import INTERRUPTS
 
 PREVIEW: Final = "preview"
 OF_ORDERS: Final = frozenset({SUBMIT, PREVIEW})

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from gpt_trader_telemetry.catalog import REASONS, text_of
+from gpt_trader_telemetry.interrupts import interrupts
 
 
 class Disposition(StrEnum):
@@ -73,5 +74,7 @@ def normal_reason(value: object) -> str:
             return "error"
         folded = text_of(value).strip().casefold()
         return MEMBERS.get(folded.replace("-", "_").replace(" ", "_"), "error")
-    except Exception:
+    except Exception as fault:
+        if interrupts(fault):
+            raise
         return "error"

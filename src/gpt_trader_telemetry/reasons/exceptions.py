@@ -10,6 +10,7 @@ from concurrent.futures import CancelledError
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
+from gpt_trader_telemetry.interrupts import interrupts
 from gpt_trader_telemetry.reasons.dispositions import MEMBERS, REJECTED_REASONS
 from gpt_trader_telemetry.reasons.words import CODE_ATTRIBUTES, codes, heard, reason_of_code, reason_of_status
 
@@ -37,7 +38,9 @@ def reason_of(error: BaseException) -> str:
     """
     try:
         return _judge(error)
-    except Exception:
+    except Exception as fault:
+        if interrupts(fault):
+            raise
         return "error"
 
 
@@ -97,7 +100,9 @@ _arguments = vars(BaseException)["args"].__get__  # the real ones, whatever a cl
 def _read(source: object, name: str, unread: frozenset[str] = frozenset()) -> Any:
     try:
         return None if name in unread else getattr(source, name, None)
-    except Exception:  # a property of somebody else's
+    except Exception as fault:  # a property of somebody else's
+        if interrupts(fault):
+            raise
         return None
 
 
@@ -187,5 +192,7 @@ def _message(error: BaseException, traits: _Traits) -> str:
         else:
             text = " ".join(arg[:_TEXT_CAP] for arg in _arguments(error)[:4] if isinstance(arg, str))
         return str.__getitem__(text or _read(error, "message"), slice(_TEXT_CAP))
-    except Exception:
+    except Exception as fault:
+        if interrupts(fault):
+            raise
         return ""

@@ -6,16 +6,15 @@ values; one conformance suite holds both to it.
 """
 
 import logging
-import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
-from types import CodeType, FunctionType, MethodType, TracebackType
+from types import TracebackType
 from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
 from gpt_trader_telemetry.catalog import Metric
 from gpt_trader_telemetry.errors import TelemetryError, UsageError
+from gpt_trader_telemetry.interrupts import interrupts, is_of_handler
 
 LabelSet: TypeAlias = tuple[tuple[str, str], ...]
 """Label names and values, in the catalogue's order."""
@@ -55,14 +54,8 @@ def each_of(*taps: Tap) -> Tap:
 OVERFLOW: Final[LabelSet] = (("otel.metric.overflow", "true"),)
 """The one label set that takes what comes after a metric's cap, as OpenTelemetry's specification names it."""
 
-INTERRUPTS: Final = (KeyboardInterrupt, SystemExit)
-"""What a signal handler raises as a rule; with what else it raises (``interrupts``) alone never kept from the bot."""
-
 _FRAMES_LOGGED: Final = 20
 """Of a fault, the innermost."""
-_LAYERS: Final = 8
-"""Partials, methods and objects looked through from a signal handler to its code."""
-
 _logger = logging.getLogger("gpt_trader_telemetry")
 
 Listener: TypeAlias = Callable[[str, str, BaseException | None], object]
@@ -133,35 +126,6 @@ class OfOneProcess(Protocol):
         """Start the child from nothing."""
 
 
-def interrupts(error: BaseException) -> bool:
-    """Tell whether a signal handler of the bot's raised this while code of ours ran: then it is the bot's."""
-    if isinstance(error, INTERRUPTS):
-        return True
-    if threading.get_ident() != threading.main_thread().ident:
-        return False  # handlers run in the main thread alone
-    trace = error.__traceback__
-    handlers = {code for number in signal.valid_signals() if (code := _code_of(signal.getsignal(number))) is not None}
-    while trace is not None and trace.tb_frame.f_code not in handlers:
-        trace = trace.tb_next
-    return trace is not None
-
-
-def _code_of(handler: Any) -> CodeType | None:
-    """Return the code that runs when a handler is called: a function, a method, a partial or an object."""
-    if handler is None or isinstance(handler, int):
-        return None
-    for _ in range(_LAYERS):
-        if isinstance(handler, FunctionType):
-            return handler.__code__
-        if isinstance(handler, MethodType):
-            handler = handler.__func__
-        elif isinstance(handler, partial):
-            handler = handler.func
-        else:
-            handler = type(handler).__call__
-    return None
-
-
 def frames_of(error: BaseException) -> str:
     """Return where an error came from and of which type it is, and nothing that it says.
 
@@ -200,7 +164,7 @@ class Faults:
 
         Raises only what a signal handler raises or has raised: ``error`` itself where that is no fault but the bot's.
         """
-        if error is not None and interrupts(error):
+        if error is not None and is_of_handler(error):
             raise error
         if getattr(self._busy, "noting", False):
             return  # counting or logging a fault has failed itself

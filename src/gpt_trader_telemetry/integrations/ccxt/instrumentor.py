@@ -20,7 +20,7 @@ from gpt_trader_telemetry.integrations.client import Client
 from gpt_trader_telemetry.integrations.feeds import Feeds
 from gpt_trader_telemetry.integrations.instrumentor import ClientInstrumentor
 from gpt_trader_telemetry.integrations.patching import Patches
-from gpt_trader_telemetry.recording.recorder import INTERRUPTS
+from gpt_trader_telemetry.interrupts import INTERRUPTS
 
 _headers: Final = attrgetter("last_response_headers")
 _SYNC: Final = "ccxt.base.exchange"

@@ -9,9 +9,10 @@ from gpt_trader_telemetry.catalog import API_REQUESTS, API_RETRIES
 from gpt_trader_telemetry.integrations.attempts import category_of
 from gpt_trader_telemetry.integrations.client import COMPONENT, Client
 from gpt_trader_telemetry.integrations.error_rate import ErrorRate
+from gpt_trader_telemetry.interrupts import INTERRUPTS
 from gpt_trader_telemetry.reasons import reason_of
 from gpt_trader_telemetry.reasons.words import reason_of_status
-from gpt_trader_telemetry.recording.recorder import INTERRUPTS, Recorder
+from gpt_trader_telemetry.recording.recorder import Recorder
 
 
 class Responses:
