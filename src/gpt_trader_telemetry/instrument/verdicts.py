@@ -42,6 +42,8 @@ def judged(scope: Scope, classify: Classify | None) -> Any:
     try:
         verdict = classify(value)
     except BaseException as fault:
+        if interrupts(fault):
+            raise
         if scope.site.recorder is not None:
             scope.site.recorder.faults.note("instrument", "a classifier raised; its run counts as a success", fault)
     scope.value = NOTHING
