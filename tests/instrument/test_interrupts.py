@@ -4,6 +4,7 @@ import contextlib
 import gc
 import random
 import signal
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
@@ -168,6 +169,10 @@ def client_order(telemetry: Telemetry) -> Callable[[], object]:
 SHAPES = [order, order_within, judged, failing, coroutine, generator, client, client_order]
 
 
+@pytest.mark.skipif(
+    sys.version_info >= (3, 13),
+    reason="CPython 3.13 lets what strikes at a loop's jump past the `except` around the loop",
+)
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
 @pytest.mark.parametrize(
     ("shape", "kind"), list(product(SHAPES, (TooSlow, KeyboardInterrupt))), ids=lambda given: given.__name__
