@@ -6,6 +6,7 @@ values; one conformance suite holds both to it.
 """
 
 import logging
+import os
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Mapping
@@ -126,16 +127,21 @@ class OfOneProcess(Protocol):
         """Start the child from nothing."""
 
 
+_errno: Final = vars(OSError)["errno"].__get__
+
+
 def frames_of(error: BaseException) -> str:
     """Return where an error came from and of which type it is, and nothing that it says.
 
     Its text, what it was raised from and what it was raised during may hold a key, or the address of a signed request.
-    Errors of this package say what they say of themselves.
+    Errors of this package say what they say of themselves, and those of the operating system what their number means.
     """
     lines = traceback.format_list(traceback.extract_tb(error.__traceback__, limit=-_FRAMES_LOGGED))
     module = type.__getattribute__(type(error), "__module__")
     name = f"{module}.{type.__getattribute__(type(error), '__qualname__')}".removeprefix("builtins.")
     said = f": {error}" if isinstance(error, TelemetryError) and name.startswith("gpt_trader_telemetry.") else ""
+    if isinstance(error, OSError) and type(number := _errno(error)) is int:
+        said = f": [Errno {number}] {os.strerror(number)}"
     return f"Traceback (most recent call last):\n{''.join(lines)}{name}{said}"
 
 
