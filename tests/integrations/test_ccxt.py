@@ -605,7 +605,9 @@ def test_what_is_no_exchange_is_left_alone(telemetry, instrumented, exchange) ->
 
     class Sealed(type):
         def __setattr__(cls, name, value):
-            raise AttributeError("sealed")
+            if name == "fetch_sealed":
+                raise AttributeError("sealed")
+            super().__setattr__(name, value)
 
     class Mine(News, instrumented.kraken):
         pass
@@ -614,3 +616,10 @@ def test_what_is_no_exchange_is_left_alone(telemetry, instrumented, exchange) ->
     News().fetch_news()
     assert ("fetch_news", "success", "none") not in broker_calls(telemetry)
     assert faults(telemetry) == 0
+
+    class Refusing(instrumented.kraken, metaclass=Sealed):
+        def fetch_sealed(self):
+            return "as it was"
+
+    assert Refusing(exchange.client(**OPTIONS)).fetch_sealed() == "as it was"
+    assert faults(telemetry, "integration") == 1

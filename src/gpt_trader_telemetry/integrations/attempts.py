@@ -15,11 +15,10 @@ from types import FrameType
 from typing import Any, Final
 
 from gpt_trader_telemetry.catalog import API_LATENCY, API_REQUESTS, API_RETRIES
-from gpt_trader_telemetry.instrument.broker import SUBMIT
 from gpt_trader_telemetry.instrument.innermost import is_finalizing
 from gpt_trader_telemetry.integrations.client import COMPONENT, Client
 from gpt_trader_telemetry.integrations.error_rate import ErrorRate
-from gpt_trader_telemetry.integrations.method import PREVIEW
+from gpt_trader_telemetry.integrations.method import OF_ORDERS
 from gpt_trader_telemetry.integrations.scopes import ClientCall, call_around
 from gpt_trader_telemetry.interrupts import INTERRUPTS
 from gpt_trader_telemetry.reasons import Disposition, disposition_of, reason_of
@@ -37,7 +36,7 @@ _CATEGORIES: Final = [
 ]
 """Words in the path of a request and what it is about, in the order in which they are looked for."""
 
-_OF_ORDERS: Final = frozenset({SUBMIT, PREVIEW, "edit"})
+_OF_ORDERS: Final = OF_ORDERS | {"edit"}
 """Operations that are about orders though their names do not say so."""
 
 _MOST_ENDPOINTS: Final = 512
